@@ -1,0 +1,257 @@
+//! The columnar book: every account's timeline and deals, as the engine reads them.
+//!
+//! `derive` writes it chunk by chunk, `store` keeps the chunks as blobs, and a process appends them into one
+//! book. Touches are columns, sorted by account and then by time, so that a journey is a range of rows; all
+//! else is few enough to be rows. Not responsible for which touches count for a deal: that is a journey.
+
+mod chunk;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::fact::{Direction, Outcome, Silent};
+use crate::id::{AccountId, DealId, PersonId, TouchId};
+use crate::money::Money;
+use crate::time::Time;
+pub use chunk::ChunkError;
+
+/// A number for a text of the book; [`Term::NONE`] where there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Term(pub u32);
+
+impl Term {
+    /// No text: the touch has no such dimension.
+    pub const NONE: Self = Self(0);
+
+    /// Whether there is no text.
+    pub fn is_none(self) -> bool {
+        self == Self::NONE
+    }
+}
+
+/// The texts of a book, each once. Numbers follow first use and mean nothing outside this book.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    texts: Vec<String>,
+    index: HashMap<String, Term>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { texts: vec![String::new()], index: HashMap::new() }
+    }
+}
+
+impl Terms {
+    /// The number of a text, given now if it is new; blank text is [`Term::NONE`].
+    pub fn intern(&mut self, text: &str) -> Term {
+        if text.is_empty() {
+            return Term::NONE;
+        }
+        if let Some(term) = self.index.get(text) {
+            return *term;
+        }
+        let term = Term(self.texts.len() as u32);
+        self.texts.push(text.to_owned());
+        self.index.insert(text.to_owned(), term);
+        term
+    }
+
+    /// The number of an optional text.
+    pub fn intern_option(&mut self, text: Option<&str>) -> Term {
+        text.map_or(Term::NONE, |text| self.intern(text))
+    }
+
+    /// The number of a text that may not be known.
+    pub fn find(&self, text: &str) -> Option<Term> {
+        self.index.get(text).copied()
+    }
+
+    /// The text of a number, `None` for [`Term::NONE`].
+    pub fn get(&self, term: Term) -> Option<&str> {
+        if term.is_none() { None } else { self.texts.get(term.0 as usize).map(String::as_str) }
+    }
+
+    /// How many numbers are in use, [`Term::NONE`] included.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether no text is known.
+    pub fn is_empty(&self) -> bool {
+        self.texts.len() == 1
+    }
+}
+
+/// No person, in [`Touches::person`].
+pub const NOBODY: u32 = u32::MAX;
+
+/// One account's place in the book. People without an account each have a place of their own, with no id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    /// The account, or `None` for a person who belongs to none.
+    pub id: Option<AccountId>,
+    /// The source's id for it, as reports print it.
+    pub key: Term,
+    /// Its name.
+    pub label: Term,
+    /// Its rows of [`Book::touches`], in order of time.
+    pub touches: Range<usize>,
+    /// Its rows of [`Book::people`].
+    pub people: Range<usize>,
+    /// Its rows of [`Book::deals`].
+    pub deals: Range<usize>,
+    /// Pairs such as `industry`, `finance`, sorted by name's text.
+    pub attributes: Vec<(Term, Term)>,
+}
+
+/// A person as a member of one account. One who moved stands under each account, with the same id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Person {
+    /// The person.
+    pub id: PersonId,
+    /// The source's id, or the address where there is none.
+    pub key: Term,
+    /// The person's name.
+    pub label: Term,
+    /// The person's own role.
+    pub role: Term,
+    /// When the CRM first knew them.
+    pub created_at: Option<Time>,
+    /// Whether this is the membership that the goal `lead` counts: the one at the time of creation.
+    pub is_lead_here: bool,
+}
+
+/// A deal and all that milestones need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deal {
+    /// The deal.
+    pub id: DealId,
+    /// The source's id.
+    pub key: Term,
+    /// Its name.
+    pub label: Term,
+    /// The amount in its own currency.
+    pub amount: Option<Money>,
+    /// When the opportunity was created.
+    pub created_at: Option<Time>,
+    /// When it closed.
+    pub closed_at: Option<Time>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The stage it is in now.
+    pub stage: Term,
+    /// The owner's name.
+    pub owner: Term,
+    /// The pipeline.
+    pub pipeline: Term,
+    /// Stages entered, by time; the same stage may come again.
+    pub stages: Vec<(Term, Time)>,
+    /// The committee, by row of [`Book::people`].
+    pub committee: Vec<Member>,
+    /// Pairs such as `region`, `EMEA`, sorted by name's text.
+    pub attributes: Vec<(Term, Term)>,
+}
+
+/// A person's part in a deal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The row of [`Book::people`].
+    pub person: u32,
+    /// Their role in this deal.
+    pub role: Term,
+    /// Whether they are the primary contact.
+    pub is_primary: bool,
+}
+
+/// The touches, a column each, all of one length.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Touches {
+    /// The touch.
+    pub id: Vec<TouchId>,
+    /// When.
+    pub at: Vec<Time>,
+    /// The row of [`Book::people`], or [`NOBODY`].
+    pub person: Vec<u32>,
+    /// `visit`, `email`, `call`, …
+    pub kind: Vec<Term>,
+    /// Who began it.
+    pub direction: Vec<Direction>,
+    /// The channel after the channel rules.
+    pub channel: Vec<Term>,
+    /// The campaign's name.
+    pub campaign: Vec<Term>,
+    /// The content.
+    pub content: Vec<Term>,
+    /// The team after the team rules.
+    pub team: Vec<Term>,
+    /// The rep's name.
+    pub actor: Vec<Term>,
+    /// The source that told of it first in order of evidence.
+    pub source: Vec<Term>,
+    /// The source's own weight in millionths, read only by models that say `use_weight`. Zero: kept, but in no journey.
+    pub weight: Vec<u32>,
+}
+
+impl Touches {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.at.is_empty()
+    }
+
+    /// Appends one.
+    pub fn push(&mut self, touch: Touch) {
+        self.id.push(touch.id);
+        self.at.push(touch.at);
+        self.person.push(touch.person);
+        self.kind.push(touch.kind);
+        self.direction.push(touch.direction);
+        self.channel.push(touch.channel);
+        self.campaign.push(touch.campaign);
+        self.content.push(touch.content);
+        self.team.push(touch.team);
+        self.actor.push(touch.actor);
+        self.source.push(touch.source);
+        self.weight.push(touch.weight);
+    }
+}
+
+/// One row of [`Touches`]; the fields are its columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "each field is documented where it is a column")]
+pub struct Touch {
+    pub id: TouchId,
+    pub at: Time,
+    pub person: u32,
+    pub kind: Term,
+    pub direction: Direction,
+    pub channel: Term,
+    pub campaign: Term,
+    pub content: Term,
+    pub team: Term,
+    pub actor: Term,
+    pub source: Term,
+    pub weight: u32,
+}
+
+/// Accounts, their people, their deals and their touches.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    /// The texts that all [`Term`]s below stand for.
+    pub terms: Terms,
+    /// The accounts, by id.
+    pub accounts: Vec<Account>,
+    /// The people, account by account.
+    pub people: Vec<Person>,
+    /// The deals, account by account.
+    pub deals: Vec<Deal>,
+    /// The touches, account by account.
+    pub touches: Touches,
+}

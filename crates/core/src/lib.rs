@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+pub mod book;
+pub mod contact;
+pub mod fact;
+pub mod id;
+pub mod money;
+pub mod time;
+
+pub use book::Book;
+pub use fact::Fact;
+pub use id::{AccountId, DealId, PersonId, TouchId};
+pub use money::{Currency, Money};
+pub use time::Time;

@@ -1,0 +1,198 @@
+//! The traits that every connector fills, and the words between it and the daemon.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tributary_core::{Fact, Time};
+
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// The code for one vendor. Needs no credentials, so that landed records can be replayed for ever.
+pub trait Connector: Send + Sync {
+    /// The name in `connector = "…"`, such as `tryton`.
+    fn name(&self) -> &'static str;
+
+    /// Grows whenever [`normalize`](Self::normalize) would say something else of the same record; landed records
+    /// are then normalised anew.
+    fn normalizer_version(&self) -> u32;
+
+    /// What can be pulled, in the order to pull it.
+    fn streams(&self) -> &'static [Stream];
+
+    /// Reads the settings, refusing what is unknown, and prepares a live connection without using it.
+    fn connect(&self, settings: &Settings) -> Result<Box<dyn Source>, Error>;
+
+    /// Says in our words what one record version means. Pure: no IO, no clock, no other record.
+    fn normalize(&self, settings: &Settings, record: &Record) -> Normalized;
+}
+
+/// A live connection to one account at a vendor.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Proves credentials, permissions and API version, without reading data.
+    async fn check(&self) -> Result<Vec<Finding>, Error>;
+
+    /// Parts with cursors of their own: mailboxes, ad accounts, files. One by default.
+    async fn parts(&self, stream: &Stream) -> Result<Vec<Part>, Error> {
+        let _ = stream;
+        Ok(vec![Part::default()])
+    }
+
+    /// Pulls one page.
+    async fn pull(&self, task: &Task) -> Result<Page, Error>;
+}
+
+/// One kind of record a source offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Its name, in the vendor's words where they are readable: `parties`, `contacts`.
+    pub name: &'static str,
+    /// How it is read.
+    pub mode: Mode,
+    /// Whether deletes are found by walking all ids now and then ([`Span::Sweep`]).
+    pub sweeps: bool,
+}
+
+/// How a stream is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// From a cursor on, with look-back, upserting.
+    Keyset,
+    /// Everything, every time; what is absent afterwards is deleted.
+    Snapshot,
+    /// An opaque token; its loss leads to a bounded resync.
+    Token,
+    /// Windows of days that replace what they covered.
+    Windows,
+}
+
+/// A part of a stream with a cursor of its own; the empty name is the only part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Part(pub String);
+
+/// Where a stream's next pull begins: versioned text, opaque to all but its connector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor(pub String);
+
+/// Where the pull of one span goes on after a page: text, opaque to all but its connector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume(pub String);
+
+/// One unit of pulling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// The stream's name.
+    pub stream: &'static str,
+    /// The part.
+    pub part: Part,
+    /// What to cover.
+    pub span: Span,
+    /// Where an interrupted pull of the same span goes on.
+    pub resume: Option<Resume>,
+}
+
+/// What a task covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// From a cursor on; from the beginning without one.
+    Since(Option<Cursor>),
+    /// Days.
+    Window(tributary_core::time::Span),
+    /// All ids, to find what was deleted.
+    Sweep,
+}
+
+/// One page.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Records of any stream: side records ride along.
+    pub records: Vec<Record>,
+    /// What could not even be read as a record: kept in quarantine.
+    pub rejects: Vec<Reject>,
+    /// Ids that exist at the vendor, for [`Span::Sweep`] and [`Covers::Replace`], beside those in `records`.
+    pub seen: Vec<String>,
+    /// What comes next.
+    pub next: Next,
+    /// Whether what a completed span did not see is deleted.
+    pub covers: Covers,
+    /// The server's own time when it answered, where it says.
+    pub server_time: Option<Time>,
+    /// How far along the span is, if the vendor says: records done and records in all.
+    pub progress: Option<(u64, u64)>,
+}
+
+/// After a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// More pages: go on here.
+    More(Resume),
+    /// The span is complete: the next one begins here.
+    Done(Cursor),
+}
+
+/// Whether what a completed span did not see is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Covers {
+    /// No: rows are added and changed only.
+    #[default]
+    Upsert,
+    /// Yes: after the last page, unseen records of the stream's part get deletions.
+    Replace,
+}
+
+/// One vendor object as sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// The stream it belongs to.
+    pub stream: &'static str,
+    /// The vendor's id, always as text.
+    pub id: String,
+    /// The vendor's own version stamp, where there is one.
+    pub stamp: Option<Time>,
+    /// The JSON as the vendor sent it; `None` is a deletion.
+    pub body: Option<Box<[u8]>>,
+    /// Where it was read, for people: `people.csv:17`. Not part of the record.
+    pub origin: Option<String>,
+}
+
+/// Bytes that could not be read as a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// The stream it was meant for.
+    pub stream: &'static str,
+    /// Where: `people.csv:17`.
+    pub origin: String,
+    /// Why, and what would mend it.
+    pub problem: Problem,
+    /// The bytes as read.
+    pub body: Vec<u8>,
+}
+
+/// What one record version means, and what in it could not be understood.
+///
+/// A record with problems goes to quarantine with its reasons; its facts, if any, count all the same.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Normalized {
+    /// What it says.
+    pub facts: Vec<Fact>,
+    /// What it failed to say.
+    pub problems: Vec<Problem>,
+}
+
+/// Something in a record that could not be understood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The column or JSON path.
+    pub field: String,
+    /// Why, and what would mend it. A lower-case fragment without personal data beyond the offending value.
+    pub reason: String,
+}
+
+/// Something a person should know about a source, which is not an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// A stable name, such as `token-expires`.
+    pub code: String,
+    /// What and what to do.
+    pub message: String,
+}
