@@ -1,3 +1,48 @@
-//! Developer commands.
+//! Developer commands: `cargo xtask test`, `cargo xtask ci`.
+//!
+//! What continuous integration runs and what a developer runs by hand is the same code, here. Not responsible
+//! for anything a user of Tributary needs: that is the `tributary` binary.
 
-fn main() {}
+mod checks;
+mod ci;
+mod shell;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer commands of Tributary.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what the tests need and the machine lacks, then run every test.
+    Test {
+        /// Passed on to the test runner, such as a part of a test's name.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Everything that continuous integration runs: format, lints, docs, licences, dependency direction, tests.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Test { rest } => test::run(&rest),
+        Command::Ci => ci::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
