@@ -1,1 +1,10 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+pub mod channel;
+pub mod chunks;
+pub mod cluster;
+pub mod identity;
+pub mod rules;
+pub mod terms;
+
+pub use rules::{ChannelRule, Rules, TeamRule};

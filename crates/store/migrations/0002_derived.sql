@@ -1,13 +1,17 @@
 -- Derived: a pure function of landing and configuration; may be emptied and rebuilt at any time.
 -- A cluster is a set of records that share identifiers, directly or through others: the unit of recomputation.
 
-create table mention (
-    term bigint not null,                 -- first eight bytes of an identifier's hash
-    record bigint not null,
-    binds bigint not null,                -- 1: joins clusters; 0: only makes the record depend on what is named
-    primary key (term, record)
+-- The first eight bytes of an identifier's hash, and the one cluster whose records say it.
+create table term (term {key}, cluster bigint not null);
+create index term_cluster on term (cluster);
+
+-- Readable names (reps, stages, campaigns) that a cluster's records refer to: it depends on them, no more.
+create table depends (
+    term bigint not null,
+    cluster bigint not null,
+    primary key (term, cluster)
 );
-create index mention_record on mention (record);
+create index depends_cluster on depends (cluster);
 
 create table member (record {key}, cluster bigint not null);
 create index member_cluster on member (cluster);
@@ -30,6 +34,7 @@ create table person (
     hash {bytes} not null unique,
     key text not null,
     account bigint,                       -- where they belong now
+    lead_account bigint,                  -- where they belonged when the CRM first knew them
     name text,
     email text,
     title text,
@@ -112,6 +117,7 @@ create table touch (
 create index touch_cluster on touch (cluster);
 create index touch_account on touch (account, occurred_at);
 
+-- The further records that tell of a touch; the first stands in the touch itself.
 create table evidence (
     cluster bigint not null,
     touch bigint not null,
@@ -130,9 +136,21 @@ create index finding_cluster on finding (cluster);
 -- Journeys as the engine reads them: accounts by the first bits of their id.
 create table chunk (
     place {key},
-    revision bigint not null,
+    revision bigint not null,             -- of the store when it was written
+    accounts bigint not null,
     body {bytes} not null
 );
+
+-- What has no account: names, spend and rates.
+create table name (
+    record bigint not null,
+    source text not null,
+    kind text not null,                   -- rep | stage | campaign
+    id text not null,
+    name text not null,
+    team text
+);
+create index name_record on name (record);
 
 create table spend (
     record bigint not null,
