@@ -1,3 +1,6 @@
 //! The `tributary` command.
 
+mod config;
+mod connectors;
+
 fn main() {}

@@ -1,0 +1,222 @@
+//! `[[source]]` tables: which connector, under which id, with which settings.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use tributary_core::time::Zone;
+use tributary_source::{Connector, Settings};
+
+use super::diagnostic::{Diagnostic, Text};
+use super::suggest;
+
+/// One `[[source]]`.
+#[derive(Debug)]
+pub(crate) struct SourceConfig {
+    /// Its stable id.
+    pub(crate) id: String,
+    /// The connector's name.
+    pub(crate) connector: &'static str,
+    /// Seconds between two syncs of the daemon.
+    pub(crate) every_seconds: Option<u64>,
+    zone: Zone,
+    values: serde_json::Map<String, Value>,
+    secrets: BTreeMap<String, Secret>,
+    header: Range<usize>,
+    keys: BTreeMap<String, Range<usize>>,
+}
+
+/// A value written `{ env = "NAME" }`.
+#[derive(Debug)]
+struct Secret {
+    variable: String,
+    span: Range<usize>,
+}
+
+const OWN_KEYS: [&str; 4] = ["id", "connector", "time_zone", "every"];
+
+/// Reads all `[[source]]` tables.
+pub(super) fn read(
+    text: &Text,
+    tables: Spanned<DeValue<'_>>,
+    zone: &Zone,
+    connectors: &[&dyn Connector],
+) -> Result<Vec<SourceConfig>, Diagnostic> {
+    let span = tables.span();
+    let DeValue::Array(tables) = tables.into_inner() else {
+        return Err(text
+            .at(span, "`source` must be a list of tables")
+            .hint("write [[source]] with two brackets"));
+    };
+    let mut sources: Vec<(SourceConfig, Range<usize>)> = Vec::new();
+    for table in tables {
+        let span = table.span();
+        let DeValue::Table(table) = table.into_inner() else {
+            return Err(text
+                .at(span, "a source must be a table")
+                .hint("write [[source]] on a line of its own"));
+        };
+        let (source, id_span) = one(text, table, span, zone, connectors)?;
+        if let Some((_, first)) = sources.iter().find(|(known, _)| known.id == source.id) {
+            return Err(text
+                .at(id_span, format!("two sources have the id `{}`", source.id))
+                .and(text, first.clone(), "the first is here")
+                .hint("an id names one source's records for ever: give each its own"));
+        }
+        sources.push((source, id_span));
+    }
+    Ok(sources.into_iter().map(|(source, _)| source).collect())
+}
+
+fn one(
+    text: &Text,
+    mut table: DeTable<'_>,
+    span: Range<usize>,
+    zone: &Zone,
+    connectors: &[&dyn Connector],
+) -> Result<(SourceConfig, Range<usize>), Diagnostic> {
+    let keys = table.keys().map(|key| (key.get_ref().to_string(), key.span())).collect();
+    let mut own = OWN_KEYS.map(|key| table.remove(key)).into_iter();
+    let mut take = |key: &str| match own.next().flatten() {
+        None => Ok(None),
+        Some(value) => match value.get_ref().as_str() {
+            Some(found) => Ok(Some(Spanned::new(value.span(), found.to_owned()))),
+            None => Err(text.at(value.span(), format!("`{key}` must be a text"))),
+        },
+    };
+    let (id, connector, time_zone, every) =
+        (take("id")?, take("connector")?, take("time_zone")?, take("every")?);
+
+    let known: Vec<&'static str> = connectors.iter().map(|connector| connector.name()).collect();
+    let missing =
+        |key: &str, hint: String| text.at(span.clone(), format!("this source lacks `{key}`")).hint(hint);
+    let Some(id) = id else {
+        return Err(missing("id", "write id = \"…\": a short name that never changes".to_owned()));
+    };
+    if id.get_ref().trim().is_empty() {
+        return Err(text.at(id.span(), "a source's id cannot be empty"));
+    }
+    let Some(connector) = connector else {
+        return Err(missing("connector", format!("write connector = \"…\", one of: {}", known.join(", "))));
+    };
+    let Some(name) = known.iter().find(|name| *name == connector.get_ref()) else {
+        return Err(text
+            .at(connector.span(), format!("unknown connector `{}`", connector.get_ref()))
+            .hint(suggest::hint(connector.get_ref(), &known)));
+    };
+    let own_zone = super::zone(text, time_zone.as_ref())?;
+    let every_seconds = match &every {
+        Some(every) => Some(seconds(every.get_ref()).ok_or_else(|| {
+            text.at(every.span(), format!("`{}` is not a duration", every.get_ref()))
+                .hint("expected a number and a unit, such as 15m, 6h or 1d")
+        })?),
+        None => None,
+    };
+
+    let mut values = serde_json::Map::new();
+    let mut secrets = BTreeMap::new();
+    for (key, value) in table {
+        let name = key.into_inner().into_owned();
+        if let Some(variable) = environment(value.get_ref()) {
+            secrets.insert(name, Secret { variable, span: value.span() });
+        } else {
+            values.insert(name, json(text, value)?);
+        }
+    }
+    let source = SourceConfig {
+        id: id.get_ref().clone(),
+        connector: name,
+        every_seconds,
+        zone: own_zone.unwrap_or_else(|| zone.clone()),
+        values,
+        secrets,
+        header: span,
+        keys,
+    };
+    Ok((source, id.span()))
+}
+
+/// The variable of `{ env = "NAME" }`.
+fn environment(value: &DeValue<'_>) -> Option<String> {
+    let table = value.as_table()?;
+    let name = table.get("env")?.get_ref().as_str()?;
+    (table.len() == 1).then(|| name.to_owned())
+}
+
+/// TOML as JSON; dates become texts.
+fn json(text: &Text, value: Spanned<DeValue<'_>>) -> Result<Value, Diagnostic> {
+    let span = value.span();
+    Ok(match value.into_inner() {
+        DeValue::String(value) => Value::String(value.into_owned()),
+        DeValue::Boolean(value) => Value::Bool(value),
+        DeValue::Datetime(value) => Value::String(value.to_string()),
+        DeValue::Integer(value) => i64::from_str_radix(value.as_str(), value.radix())
+            .map(Value::from)
+            .map_err(|_| text.at(span, "this number is too large"))?,
+        DeValue::Float(value) => value
+            .as_str()
+            .parse::<f64>()
+            .ok()
+            .and_then(serde_json::Number::from_f64)
+            .map(Value::Number)
+            .ok_or_else(|| text.at(span, "this number cannot be used"))?,
+        DeValue::Array(values) => {
+            Value::Array(values.into_iter().map(|value| json(text, value)).collect::<Result<_, _>>()?)
+        }
+        DeValue::Table(values) => Value::Object(
+            values
+                .into_iter()
+                .map(|(key, value)| Ok((key.into_inner().into_owned(), json(text, value)?)))
+                .collect::<Result<_, _>>()?,
+        ),
+    })
+}
+
+/// `90s`, `15m`, `6h`, `1d`.
+fn seconds(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let unit = text.chars().last()?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let number: u64 = text[..text.len() - 1].trim().parse().ok()?;
+    number.checked_mul(factor).filter(|seconds| *seconds > 0)
+}
+
+impl SourceConfig {
+    /// What the connector is given, its secrets read from the environment.
+    pub(crate) fn settings(&self, config: &super::Config) -> Result<Settings, Diagnostic> {
+        let mut settings = self.settings_without_secrets(config);
+        for (key, secret) in &self.secrets {
+            let value = std::env::var(&secret.variable).map_err(|_| {
+                let message = format!("the environment variable `{}` is not set", secret.variable);
+                config.text.at(secret.span.clone(), message)
+            })?;
+            settings.secrets.insert(key.clone(), value.into());
+        }
+        Ok(settings)
+    }
+
+    /// What the connector is given to read records that have landed.
+    pub(crate) fn settings_without_secrets(&self, config: &super::Config) -> Settings {
+        Settings {
+            source: self.id.clone(),
+            values: Value::Object(self.values.clone()),
+            secrets: BTreeMap::new(),
+            zone: self.zone.clone(),
+            folder: config.folder.clone(),
+        }
+    }
+
+    /// Shows the connector's complaint at the key it speaks of, else at the source's head.
+    pub(super) fn complaint(&self, text: &Text, message: &str) -> Diagnostic {
+        let named = message.split('`').skip(1).step_by(2).find_map(|word| self.keys.get(word));
+        text.at(named.cloned().unwrap_or_else(|| self.header.clone()), message)
+    }
+}

@@ -1,0 +1,257 @@
+//! What a configuration may say, and how mistakes in it are shown.
+
+use super::*;
+use tributary_source::{Error, Normalized, Record, Settings, Source, Stream};
+
+struct Named(&'static str);
+
+impl Connector for Named {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+    fn normalizer_version(&self) -> u32 {
+        1
+    }
+    fn streams(&self) -> &'static [Stream] {
+        &[]
+    }
+    fn connect(&self, _: &Settings) -> Result<Box<dyn Source>, Error> {
+        unreachable!("these tests connect to nothing")
+    }
+    fn normalize(&self, _: &Settings, _: &Record) -> Normalized {
+        Normalized::default()
+    }
+}
+
+fn parse(text: &str) -> Result<Config, Diagnostic> {
+    let text = Text { path: "tributary.toml".into(), text: text.to_owned() };
+    Config::parse(text, &[&Named("files"), &Named("tryton")])
+}
+
+/// The whole message that a user would see.
+fn check(text: &str, expected: &str) {
+    let error = parse(text).expect_err(text);
+    assert_eq!(error.to_string(), expected.trim_start_matches('\n'));
+}
+
+#[test]
+fn an_empty_file_is_a_whole_configuration() {
+    let config = parse("").unwrap();
+    assert_eq!(config.store, "sqlite:tributary.db");
+    assert_eq!(config.currency, Currency::USD);
+    assert_eq!(config.zone, Zone::default());
+    assert!(config.sources.is_empty());
+}
+
+#[test]
+fn the_example_shows_every_option() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config.example.toml");
+    let config = Config::load(&path, &crate::connectors::all()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(
+        config.history_start.is_some()
+            && config.rules.amount_field.is_some()
+            && config.lookback_days.is_some()
+    );
+    assert!(!config.pipelines.is_empty() && !config.milestones.is_empty() && !config.rules.reps.is_empty());
+    assert!(!config.rules.channels.is_empty() && !config.rules.teams.is_empty());
+    assert_eq!(config.sources.len(), crate::connectors::all().len());
+}
+
+#[test]
+fn an_unknown_key_gets_a_suggestion() {
+    check(
+        "[company]\nname = \"Acme\"\ntimezone = \"UTC\"\n",
+        r#"
+tributary.toml:3:1: unknown key `timezone`
+  |
+3 | timezone = "UTC"
+  | ^^^^^^^^
+hint: did you mean `time_zone`?"#,
+    );
+}
+
+#[test]
+fn an_unknown_table_gets_the_list() {
+    check(
+        "[webhooks]\n",
+        r"
+tributary.toml:1:2: unknown key `webhooks`
+  |
+1 | [webhooks]
+  |  ^^^^^^^^
+hint: expected one of: company, store, deals, journey, channels, teams, reps",
+    );
+}
+
+#[test]
+fn broken_toml_shows_the_place() {
+    check(
+        "[company\nname = \"Acme\"\n",
+        r"
+tributary.toml:1:9: unclosed table
+  |
+1 | [company
+  |         ^
+hint: expected `]`",
+    );
+}
+
+#[test]
+fn a_wrong_type_says_what_is_expected() {
+    check(
+        "[journey]\nlookback_days = \"ninety\"\n",
+        r#"
+tributary.toml:2:17: invalid type: string "ninety"
+  |
+2 | lookback_days = "ninety"
+  |                 ^^^^^^^^
+hint: expected a whole number"#,
+    );
+}
+
+#[test]
+fn an_unknown_currency_is_refused() {
+    check(
+        "[company]\ncurrency = \"EURO\"\n",
+        r#"
+tributary.toml:2:12: unknown currency `EURO` (expected an ISO 4217 code such as USD)
+  |
+2 | currency = "EURO"
+  |            ^^^^^^"#,
+    );
+}
+
+#[test]
+fn an_unknown_time_zone_is_refused() {
+    check(
+        "[company]\ntime_zone = \"Berlin\"\n",
+        r#"
+tributary.toml:2:13: unknown time zone `Berlin`
+  |
+2 | time_zone = "Berlin"
+  |             ^^^^^^^^
+hint: expected an IANA name such as Europe/Berlin"#,
+    );
+}
+
+#[test]
+fn two_sources_of_one_id_are_refused_with_both_lines() {
+    check(
+        "[[source]]\nid = \"crm\"\nconnector = \"tryton\"\n\n[[source]]\nid = \"crm\"\nconnector = \"files\"\n",
+        r#"
+tributary.toml:6:6: two sources have the id `crm`
+  |
+6 | id = "crm"
+  |      ^^^^^
+  |
+2 | id = "crm"
+  |      ^^^^^ the first is here
+hint: an id names one source's records for ever: give each its own"#,
+    );
+}
+
+#[test]
+fn an_unknown_connector_gets_a_suggestion() {
+    check(
+        "[[source]]\nid = \"crm\"\nconnector = \"trytn\"\n",
+        r#"
+tributary.toml:3:13: unknown connector `trytn`
+  |
+3 | connector = "trytn"
+  |             ^^^^^^^
+hint: did you mean `tryton`?"#,
+    );
+}
+
+#[test]
+fn a_source_without_an_id_is_refused() {
+    check(
+        "[[source]]\nconnector = \"files\"\n",
+        r#"
+tributary.toml:1:1: this source lacks `id`
+  |
+1 | [[source]]
+  | ^^^^^^^^^^
+hint: write id = "…": a short name that never changes"#,
+    );
+}
+
+#[test]
+fn a_duration_needs_a_unit() {
+    check(
+        "[[source]]\nid = \"a\"\nconnector = \"files\"\nevery = \"15\"\n",
+        r#"
+tributary.toml:4:9: `15` is not a duration
+  |
+4 | every = "15"
+  |         ^^^^
+hint: expected a number and a unit, such as 15m, 6h or 1d"#,
+    );
+}
+
+#[test]
+fn the_caret_stands_under_the_word_after_tabs_and_umlauts() {
+    check(
+        "[company]\n\tname = \"Müller\"; x\n",
+        "\ntributary.toml:2:17: unexpected key or value\n  |\n2 | \tname = \"Müller\"; x\n  | \t               ^\nhint: expected newline, `#`",
+    );
+}
+
+#[test]
+fn a_connector_gets_its_own_settings_and_secrets_stand_apart() {
+    let config = parse(
+        "[company]\ntime_zone = \"Europe/Berlin\"\n[[source]]\nid = \"crm\"\nconnector = \"tryton\"\nevery = \"15m\"\n\
+         url = \"http://localhost\"\nyears = [2025, 2026]\npassword = { env = \"PATH\" }\nmap = { a = \"b\" }\n",
+    )
+    .unwrap();
+    let source = &config.sources[0];
+    let settings = source.settings(&config).unwrap();
+    assert_eq!(source.every_seconds, Some(900));
+    assert_eq!(settings.source, "crm");
+    assert_eq!(settings.zone.name(), "Europe/Berlin");
+    assert_eq!(
+        settings.values,
+        serde_json::json!({ "url": "http://localhost", "years": [2025, 2026], "map": { "a": "b" } })
+    );
+    assert!(settings.secret("password").is_ok());
+    assert!(!format!("{config:?}").contains(&std::env::var("PATH").unwrap()));
+}
+
+#[test]
+fn a_secret_that_is_not_set_is_named() {
+    let config = parse(
+        "[[source]]\nid = \"crm\"\nconnector = \"tryton\"\npassword = { env = \"NO_SUCH_VARIABLE_1\" }\n",
+    )
+    .unwrap();
+    let error = config.sources[0].settings(&config).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "tributary.toml:4:12: the environment variable `NO_SUCH_VARIABLE_1` is not set\n  |\n\
+         4 | password = { env = \"NO_SUCH_VARIABLE_1\" }\n  |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"
+    );
+}
+
+#[test]
+fn a_connectors_complaint_is_shown_at_the_key_it_names() {
+    let config = parse("[[source]]\nid = \"crm\"\nconnector = \"tryton\"\nurll = \"x\"\n").unwrap();
+    let shown = config
+        .complaint(&config.sources[0], "source `crm`: unknown field `urll`, expected `url`")
+        .to_string();
+    assert!(shown.starts_with("tributary.toml:4:1: source `crm`: unknown field `urll`"), "{shown}");
+}
+
+#[test]
+fn a_relative_store_lies_beside_the_configuration() {
+    let text =
+        Text { path: "some/where/tributary.toml".into(), text: "[store]\nurl = \"sqlite:data.db\"".into() };
+    assert_eq!(Config::parse(text, &[]).unwrap().store, "sqlite:some/where/data.db");
+    check(
+        "[store]\nurl = \"mysql://x\"\n",
+        r#"
+tributary.toml:2:7: unknown kind of store
+  |
+2 | url = "mysql://x"
+  |       ^^^^^^^^^^^
+hint: expected sqlite:FILE, such as sqlite:tributary.db, or postgres://USER@HOST/DATABASE"#,
+    );
+}
