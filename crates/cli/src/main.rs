@@ -1,6 +1,10 @@
 //! The `tributary` command.
 
+mod arguments;
 mod config;
 mod connectors;
+mod failure;
+mod period;
+mod show;
 
 fn main() {}

@@ -1,0 +1,198 @@
+//! The command line: commands, flags and their help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Whose;
+
+/// Tells which marketing and sales touches brought in the revenue.
+///
+/// Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 failed, 2 usage or configuration,
+/// 3 some sources failed.
+#[derive(Debug, Parser)]
+#[command(name = "tributary", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The configuration file [default: tributary.toml].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The store, whatever the configuration says: sqlite:FILE or postgres://….
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// How data is printed.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+    /// For spreadsheets.
+    Csv,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a company up, import it, and report on it.
+    Demo(Demo),
+    /// Write a configuration to start from.
+    Init {
+        /// Overwrite a file that is there.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Prove the configuration, and each source's address, credentials and permissions.
+    Check {
+        /// Only these sources.
+        sources: Vec<String>,
+    },
+    /// Fetch what is new from every source, and work out what it means.
+    Sync {
+        /// Only these sources.
+        sources: Vec<String>,
+        /// Work everything out anew from what was fetched before.
+        #[arg(long)]
+        rebuild: bool,
+    },
+    /// Say what is in the store, how fresh it is and what is wrong with it.
+    Status,
+    /// Import CSV or JSON Lines files in the canonical form.
+    Import(Import),
+    /// Split every deal's revenue over its touches.
+    Attribute {
+        #[command(flatten)]
+        scope: Scope,
+        /// A model; may repeat.
+        #[arg(long, value_name = "NAME", default_values_t = ["linear".to_owned()])]
+        model: Vec<String>,
+        /// What the credit is added up by.
+        #[arg(long, value_name = "DIMENSION", default_value = "channel")]
+        by: String,
+    },
+    /// Put models side by side, with their differences.
+    Compare {
+        #[command(flatten)]
+        scope: Scope,
+        /// The models; the differences are to the first.
+        #[arg(long, value_name = "NAME", default_values_t = ["first", "last", "linear", "w", "time_decay"].map(String::from))]
+        model: Vec<String>,
+        /// What the credit is added up by.
+        #[arg(long, value_name = "DIMENSION", default_value = "channel")]
+        by: String,
+    },
+    /// Show the touches of an account or of a deal, in order.
+    Journey {
+        /// The id or name of a deal or account.
+        subject: String,
+        #[command(flatten)]
+        scope: Scope,
+    },
+    /// Show each touch of a deal, its weight under each model, the rule that gave it, and its source record.
+    Explain {
+        /// The id or name of a deal.
+        deal: String,
+        #[command(flatten)]
+        scope: Scope,
+        /// A model; may repeat.
+        #[arg(long, value_name = "NAME", default_values_t = ["first", "last", "linear", "w", "time_decay"].map(String::from))]
+        model: Vec<String>,
+    },
+    /// Prove that credit, unattributed and unconverted money add up to what was won.
+    Reconcile {
+        #[command(flatten)]
+        scope: Scope,
+        /// A model; may repeat.
+        #[arg(long, value_name = "NAME", default_values_t = ["linear".to_owned()])]
+        model: Vec<String>,
+    },
+    /// Write accounts, people, deals, touches and credit as CSV files for BI.
+    Export {
+        /// The folder to write into.
+        folder: PathBuf,
+        #[command(flatten)]
+        scope: Scope,
+        /// The models to credit; may repeat.
+        #[arg(long, value_name = "NAME", default_values_t = ["linear".to_owned()])]
+        model: Vec<String>,
+    },
+    /// Attribute aggregated paths from a file, without a store.
+    Paths {
+        /// A CSV file with the columns path (steps joined by ` > `), conversions, value and nulls; `-` is stdin.
+        file: PathBuf,
+        /// A model; may repeat.
+        #[arg(long, value_name = "NAME", default_values_t = ["first", "last", "linear", "position"].map(String::from))]
+        model: Vec<String>,
+    },
+}
+
+/// Which deals a report speaks of, and how their journeys are found.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Scope {
+    /// What is credited: won, lost, opportunity or lead.
+    #[arg(long, value_name = "GOAL", default_value = "won")]
+    pub(crate) goal: String,
+    /// From this day or instant on, in the company's time zone.
+    #[arg(long, value_name = "DAY", conflicts_with = "period")]
+    pub(crate) from: Option<String>,
+    /// Up to the end of this day, or to this instant.
+    #[arg(long, value_name = "DAY", conflicts_with = "period")]
+    pub(crate) to: Option<String>,
+    /// A year, half, quarter or month: 2026, 2026-H1, 2026-Q1, 2026-03.
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) period: Option<String>,
+    /// Only deals with this attribute, or of accounts with it; may repeat.
+    #[arg(long = "where", value_name = "NAME=VALUE")]
+    pub(crate) conditions: Vec<String>,
+    /// As the sources were known at this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<String>,
+    /// Whose touches count [default: the configuration's, else account].
+    #[arg(long, value_enum)]
+    pub(crate) whose: Option<Whose>,
+    /// How many days before its end a journey may begin [default: the configuration's, else no limit].
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) lookback_days: Option<u32>,
+}
+
+/// `import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Files, or folders that hold them.
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The source that the records belong to: one of the configuration, or a new name.
+    #[arg(long, value_name = "ID", default_value = "import")]
+    pub(crate) source: String,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// The folder to write into.
+    #[arg(default_value = "demo")]
+    pub(crate) folder: PathBuf,
+    /// How many accounts the company deals with.
+    #[arg(long, default_value_t = 300)]
+    pub(crate) accounts: usize,
+    /// The seed that the company grows from.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Also print what each channel was made to bring in.
+    #[arg(long)]
+    pub(crate) truth: bool,
+}

@@ -1,0 +1,48 @@
+//! How answers look: as tables for people, JSON for programs, CSV for spreadsheets.
+//!
+//! An answer is plain data from `answers`; the modules below lay each out as tables. JSON is the answer itself.
+
+pub(crate) mod cell;
+pub(crate) mod progress;
+pub(crate) mod table;
+
+use std::io::{ErrorKind, Write};
+
+use serde::Serialize;
+
+use crate::arguments::Format;
+use crate::failure::Failure;
+pub(crate) use cell::Cell;
+pub(crate) use table::Table;
+
+/// An answer that can be laid out as tables; the first is the data, the others go with it.
+pub(crate) trait Answer: Serialize {
+    /// Lays it out.
+    fn tables(&self) -> Vec<Table>;
+}
+
+/// Prints an answer to stdout.
+pub(crate) fn print(answer: &impl Answer, format: Format) -> Result<(), Failure> {
+    print_text(&render(answer, format)?)
+}
+
+/// Prints text to stdout. A reader that has seen enough (`| head`) is no error.
+pub(crate) fn print_text(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("failed to write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn render(answer: &impl Answer, format: Format) -> Result<String, Failure> {
+    match format {
+        Format::Json => serde_json::to_string(answer)
+            .map(|text| text + "\n")
+            .map_err(|error| Failure::failed(format!("failed to write JSON: {error}"))),
+        Format::Csv => answer.tables().first().map(Table::to_csv).unwrap_or_else(|| Ok(String::new())),
+        Format::Table => Ok(answer.tables().iter().map(Table::to_text).collect::<Vec<_>>().join("\n")),
+    }
+}
