@@ -40,14 +40,24 @@ impl Seen<'_> {
             "channel" => channel.map(str::to_owned),
             "kind" => Some(self.touch.kind.clone()),
             "content" => self.touch.content.clone(),
-            "direction" => self.touch.direction.map(|it| if it == Direction::Inbound { "inbound" } else { "outbound" }.to_owned()),
-            "referrer" => attribute("referrer").map(|referrer| contact::domain(&referrer).unwrap_or(referrer)),
+            "direction" => self
+                .touch
+                .direction
+                .map(|it| if it == Direction::Inbound { "inbound" } else { "outbound" }.to_owned()),
+            "referrer" => {
+                attribute("referrer").map(|referrer| contact::domain(&referrer).unwrap_or(referrer))
+            }
             _ => attribute(name),
         }
     }
 
-    fn fits_all<'r>(&self, when: impl IntoIterator<Item = (&'r String, &'r String)>, channel: Option<&str>) -> bool {
-        when.into_iter().all(|(name, pattern)| self.value(name, channel).is_some_and(|value| fits(pattern, &value)))
+    fn fits_all<'r>(
+        &self,
+        when: impl IntoIterator<Item = (&'r String, &'r String)>,
+        channel: Option<&str>,
+    ) -> bool {
+        when.into_iter()
+            .all(|(name, pattern)| self.value(name, channel).is_some_and(|value| fits(pattern, &value)))
     }
 }
 
@@ -64,7 +74,9 @@ pub fn channel(seen: &Seen<'_>, rules: &Rules) -> Channel {
     if let Some(own) = own {
         return found(own, "source");
     }
-    let attribute = |name: &str| touch.attributes.get(name).map(|value| value.trim().to_lowercase()).filter(|v| !v.is_empty());
+    let attribute = |name: &str| {
+        touch.attributes.get(name).map(|value| value.trim().to_lowercase()).filter(|v| !v.is_empty())
+    };
     let (source, medium) = (attribute("utm_source"), attribute("utm_medium"));
     let campaign = attribute("utm_campaign");
     if source.is_some() || medium.is_some() {
@@ -155,21 +167,61 @@ const KINDS: &[(&str, &str)] = &[
 ];
 
 const SEARCH: &[&str] = &[
-    "google", "bing", "duckduckgo", "yahoo", "baidu", "yandex", "ecosia", "qwant", "startpage", "naver", "seznam",
-    "brave", "ask", "aol",
+    "google",
+    "bing",
+    "duckduckgo",
+    "yahoo",
+    "baidu",
+    "yandex",
+    "ecosia",
+    "qwant",
+    "startpage",
+    "naver",
+    "seznam",
+    "brave",
+    "ask",
+    "aol",
 ];
 const SOCIAL: &[&str] = &[
-    "linkedin", "facebook", "instagram", "twitter", "x", "t", "reddit", "pinterest", "tiktok", "xing", "quora", "threads",
-    "mastodon", "bsky", "lnkd", "fb", "whatsapp", "tumblr", "vk", "weibo", "snapchat", "glassdoor", "stackoverflow",
-    "ycombinator", "meetup",
+    "linkedin",
+    "facebook",
+    "instagram",
+    "twitter",
+    "x",
+    "t",
+    "reddit",
+    "pinterest",
+    "tiktok",
+    "xing",
+    "quora",
+    "threads",
+    "mastodon",
+    "bsky",
+    "lnkd",
+    "fb",
+    "whatsapp",
+    "tumblr",
+    "vk",
+    "weibo",
+    "snapchat",
+    "glassdoor",
+    "stackoverflow",
+    "ycombinator",
+    "meetup",
 ];
-const VIDEO: &[&str] = &["youtube", "vimeo", "twitch", "dailymotion", "netflix", "disneyplus", "wistia", "youtu"];
+const VIDEO: &[&str] =
+    &["youtube", "vimeo", "twitch", "dailymotion", "netflix", "disneyplus", "wistia", "youtu"];
 const SHOPPING: &[&str] = &["amazon", "ebay", "etsy", "shopify", "walmart", "alibaba", "aliexpress"];
 const ASSISTANTS: &[&str] = &["chatgpt", "openai", "perplexity", "claude", "gemini", "copilot"];
 
 /// The first label of a host, or the text itself: `google` for `google.co.uk`.
 fn site(source: &str) -> String {
-    contact::domain(source).unwrap_or_else(|| source.to_owned()).split('.').next().unwrap_or_default().to_owned()
+    contact::domain(source)
+        .unwrap_or_else(|| source.to_owned())
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// GA4's default channel group, from lower-case UTM values. `None` is GA4's *Unassigned*.
@@ -178,9 +230,12 @@ fn default_group(source: &str, medium: &str, campaign: &str) -> Option<&'static 
     let among = |list: &[&str]| list.contains(&site.as_str());
     // GA4's pattern for paid media: ^(.*cp.*|ppc|retargeting|paid.*)$
     let paid = medium.contains("cp") || medium.starts_with("paid") || matches!(medium, "ppc" | "retargeting");
-    let shopping = among(SHOPPING) || campaign.split(|c: char| !c.is_alphanumeric()).any(|word| word == "shop" || word == "shopping");
+    let shopping = among(SHOPPING)
+        || campaign.split(|c: char| !c.is_alphanumeric()).any(|word| word == "shop" || word == "shopping");
     let group = match medium {
-        _ if source == "(direct)" || (source == "direct" && matches!(medium, "" | "(none)" | "none")) => "direct",
+        _ if source == "(direct)" || (source == "direct" && matches!(medium, "" | "(none)" | "none")) => {
+            "direct"
+        }
         _ if campaign.contains("cross-network") => "cross_network",
         "retargeting" | "remarketing" => "retargeting",
         _ if campaign.contains("retarget") || campaign.contains("remarket") => "retargeting",
@@ -194,7 +249,9 @@ fn default_group(source: &str, medium: &str, campaign: &str) -> Option<&'static 
         "cpc" | "ppc" if source.is_empty() => "paid_search",
         _ if paid => "paid_other",
         _ if shopping => "organic_shopping",
-        "social" | "social-network" | "social-media" | "sm" | "social network" | "social media" => "organic_social",
+        "social" | "social-network" | "social-media" | "sm" | "social network" | "social media" => {
+            "organic_social"
+        }
         _ if among(SOCIAL) => "organic_social",
         _ if among(VIDEO) || medium.contains("video") => "organic_video",
         "organic" => "organic_search",
@@ -209,7 +266,9 @@ fn default_group(source: &str, medium: &str, campaign: &str) -> Option<&'static 
         "audio" => "audio",
         "sms" => "sms",
         _ if source == "sms" => "sms",
-        _ if medium.ends_with("push") || medium.contains("mobile") || medium.contains("notification") => "mobile_push",
+        _ if medium.ends_with("push") || medium.contains("mobile") || medium.contains("notification") => {
+            "mobile_push"
+        }
         _ => return None,
     };
     Some(group)
@@ -242,7 +301,8 @@ mod tests {
 
     fn check(kind: &str, attributes: &[(&str, &str)], expected: Option<&str>, rule: &str) {
         let mut touch = Touch::new(Time(0), kind);
-        touch.attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        touch.attributes =
+            attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let rules = Rules {
             channels: vec![ChannelRule {
                 channel: "community".to_owned(),
@@ -259,14 +319,29 @@ mod tests {
     fn the_first_answer_wins() {
         check("visit", &[("utm_source", "google"), ("utm_medium", "cpc")], Some("paid_search"), "utm");
         check("visit", &[("utm_source", "linkedin"), ("utm_medium", "cpc")], Some("paid_social"), "utm");
-        check("visit", &[("utm_source", "linkedin"), ("utm_medium", "social")], Some("organic_social"), "utm");
-        check("visit", &[("utm_source", "adroll"), ("utm_medium", "retargeting")], Some("retargeting"), "utm");
+        check(
+            "visit",
+            &[("utm_source", "linkedin"), ("utm_medium", "social")],
+            Some("organic_social"),
+            "utm",
+        );
+        check(
+            "visit",
+            &[("utm_source", "adroll"), ("utm_medium", "retargeting")],
+            Some("retargeting"),
+            "utm",
+        );
         check("visit", &[("utm_source", "news"), ("utm_medium", "email")], Some("email"), "utm");
         check("visit", &[("utm_medium", "display")], Some("display"), "utm");
         check("visit", &[("gclid", "abc")], Some("paid_search"), "gclid");
         check("visit", &[("referrer", "https://www.reddit.com/r/x")], Some("organic_social"), "referrer");
         check("visit", &[], Some("direct"), "kind");
-        check("visit", &[("utm_campaign", "meetup-berlin"), ("utm_medium", "email")], Some("community"), "rule 1");
+        check(
+            "visit",
+            &[("utm_campaign", "meetup-berlin"), ("utm_medium", "email")],
+            Some("community"),
+            "rule 1",
+        );
         check("something", &[], None, "none");
     }
 }

@@ -44,7 +44,8 @@ pub fn append(book: &mut Book, rows: &ClusterRows) {
         }
     }
     for touch in &rows.touches {
-        let internal = touch.person.is_some_and(|id| people.get(&id).is_some_and(|person| person.is_internal));
+        let internal =
+            touch.person.is_some_and(|id| people.get(&id).is_some_and(|person| person.is_internal));
         let entry = match (touch.account, touch.person) {
             (Some(account), _) => entries.entry(account).or_default(),
             (None, Some(person)) if !internal => alone.entry(person).or_default(),
@@ -66,7 +67,8 @@ pub fn append(book: &mut Book, rows: &ClusterRows) {
             homeless.push(entry);
         }
     }
-    let accounts: BTreeMap<AccountId, _> = rows.accounts.iter().map(|account| (account.id, account)).collect();
+    let accounts: BTreeMap<AccountId, _> =
+        rows.accounts.iter().map(|account| (account.id, account)).collect();
     for (id, entry) in entries {
         let Some(account) = accounts.get(&id) else { continue };
         let key = book.terms.intern(&account.key);
@@ -182,7 +184,8 @@ fn pairs(book: &mut Book, attributes: &BTreeMap<String, String>) -> Vec<(Term, T
 /// Copies one entry of another book.
 pub fn copy(to: &mut Book, from: &Book, account: &book::Account) {
     let start = to.people.len() as u32;
-    let moved = |to: &mut Book, term: Term| from.terms.get(term).map_or(Term::NONE, |text| to.terms.intern(text));
+    let moved =
+        |to: &mut Book, term: Term| from.terms.get(term).map_or(Term::NONE, |text| to.terms.intern(text));
     let pairs = |to: &mut Book, list: &[(Term, Term)]| {
         list.iter().map(|(name, value)| (moved(to, *name), moved(to, *value))).collect::<Vec<_>>()
     };
@@ -203,7 +206,11 @@ pub fn copy(to: &mut Book, from: &Book, account: &book::Account) {
             committee: deal
                 .committee
                 .iter()
-                .map(|member| book::Member { person: shift(member.person), role: moved(to, member.role), ..*member })
+                .map(|member| book::Member {
+                    person: shift(member.person),
+                    role: moved(to, member.role),
+                    ..*member
+                })
                 .collect(),
             attributes: pairs(to, &deal.attributes),
             ..deal.clone()

@@ -48,7 +48,12 @@ pub(crate) struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// The readable name behind an id of a source; the id itself where nothing names it.
-    pub(crate) fn named(&self, source: &str, of: NameOf, id: Option<&'a String>) -> (Option<&'a str>, Option<&'a str>) {
+    pub(crate) fn named(
+        &self,
+        source: &str,
+        of: NameOf,
+        id: Option<&'a String>,
+    ) -> (Option<&'a str>, Option<&'a str>) {
         let Some(id) = id else { return (None, None) };
         match self.names.get(&(source.to_owned(), of, id.clone())) {
             Some(named) => (Some(named.name.as_str()), named.team.as_deref()),

@@ -6,5 +6,7 @@ pub mod cluster;
 pub mod identity;
 pub mod rules;
 pub mod terms;
+pub mod update;
 
 pub use rules::{ChannelRule, Rules, TeamRule};
+pub use update::{DeriveError, Summary, book_as_of, rebuild, update};

@@ -55,7 +55,10 @@ pub fn company_domain(text: &str, rules: &Rules) -> Option<String> {
 
 /// Whether a registrable domain is the company's own.
 pub fn is_own(domain: &str, rules: &Rules) -> bool {
-    rules.own_domains.iter().any(|own| contact::domain(own).as_deref().unwrap_or(own).eq_ignore_ascii_case(domain))
+    rules
+        .own_domains
+        .iter()
+        .any(|own| contact::domain(own).as_deref().unwrap_or(own).eq_ignore_ascii_case(domain))
 }
 
 fn filled(text: &str) -> Option<String> {
@@ -84,7 +87,9 @@ impl Terms {
     fn who(&mut self, source: &str, who: &Identifier, rules: &Rules) {
         let Some((kind, value)) = identifier(source, who) else { return };
         self.bind(Hash::of(kind, &[&value]));
-        if kind == "email" && let Some(company) = company_domain(&value, rules) {
+        if kind == "email"
+            && let Some(company) = company_domain(&value, rules)
+        {
             self.bind(domain(&company));
         }
     }
@@ -154,9 +159,15 @@ impl Terms {
                 self.who(source, &it.b, rules);
             }
             Fact::Merge(it) => match it.entity {
-                Entity::Account => [&it.loser, &it.winner].into_iter().for_each(|id| self.bind(account(source, id))),
-                Entity::Deal => [&it.loser, &it.winner].into_iter().for_each(|id| self.bind(deal(source, id))),
-                Entity::Person => [&it.loser, &it.winner].into_iter().for_each(|id| self.who(source, &crm(id), rules)),
+                Entity::Account => {
+                    [&it.loser, &it.winner].into_iter().for_each(|id| self.bind(account(source, id)))
+                }
+                Entity::Deal => {
+                    [&it.loser, &it.winner].into_iter().for_each(|id| self.bind(deal(source, id)))
+                }
+                Entity::Person => {
+                    [&it.loser, &it.winner].into_iter().for_each(|id| self.who(source, &crm(id), rules))
+                }
             },
             Fact::Spend(_) | Fact::Rate(_) | Fact::Name(_) => {}
         }

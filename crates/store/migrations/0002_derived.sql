@@ -2,7 +2,7 @@
 -- A cluster is a set of records that share identifiers, directly or through others: the unit of recomputation.
 
 -- The first eight bytes of an identifier's hash, and the one cluster whose records say it.
-create table term (term {key}, cluster bigint not null);
+create table term (id {key}, cluster bigint not null);
 create index term_cluster on term (cluster);
 
 -- Readable names (reps, stages, campaigns) that a cluster's records refer to: it depends on them, no more.
@@ -71,6 +71,7 @@ create table deal (
     stage text,
     owner text,
     pipeline text,
+    attributes text not null,             -- JSON object
     record bigint not null
 );
 create index deal_cluster on deal (cluster);
@@ -107,6 +108,7 @@ create table touch (
     content text,
     team text,
     actor text,
+    source text not null,                 -- of the first record of evidence
     weight bigint not null,               -- millionths
     silent text,                          -- machine | internal | weightless: kept, but in no journey
     cost_minor bigint,

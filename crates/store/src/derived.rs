@@ -3,173 +3,563 @@
 //! Rows name each other by content hash; the small integer keys inside the tables are given here. Not responsible
 //! for what the rows say: that is `derive`.
 
-use std::collections::BTreeMap;
+mod rows;
 
-use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+
 use tributary_core::fact::{Direction, NameOf, Outcome, Silent};
-use tributary_core::id::{AccountId, DealId, PersonId, TouchId};
-use tributary_core::money::{Currency, Money};
-use tributary_core::time::{Span, Time};
+use tributary_core::id::{AccountId, Hash, PersonId};
+use tributary_core::time::Time;
 
-/// Everything about one cluster of records.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ClusterRows {
-    /// The smallest record of the cluster.
-    pub cluster: i64,
-    /// Its records.
-    pub records: Vec<i64>,
-    /// Its binding terms.
-    pub binding: Vec<i64>,
-    /// The names it depends on.
-    pub naming: Vec<i64>,
-    /// Accounts, by id.
-    pub accounts: Vec<Account>,
-    /// People, by id.
-    pub people: Vec<Person>,
-    /// Identifiers of people, by kind and value.
-    pub identifiers: Vec<Identifier>,
-    /// Deals, by id.
-    pub deals: Vec<Deal>,
-    /// Touches, by time, source and id.
-    pub touches: Vec<Touch>,
-    /// What a person should know.
-    pub findings: Vec<Finding>,
+use crate::db::{Row, Tx, Value};
+use crate::facts::RecordFacts;
+use crate::{Store, StoreError};
+
+pub use rows::{
+    Account, ClusterRows, Deal, Finding, Identifier, Loose, Member, NameRow, Person, RateRow, SpendRow, Touch,
+};
+
+/// Every table that a cluster writes to.
+const CLUSTER_TABLES: &[&str] = &[
+    "term",
+    "depends",
+    "member",
+    "account",
+    "person",
+    "identifier",
+    "deal",
+    "stage_entry",
+    "committee",
+    "touch",
+    "evidence",
+    "finding",
+];
+
+/// One run of deriving: a transaction that ends in [`finish`](Self::finish), or in nothing.
+pub struct Derivation {
+    tx: Tx,
 }
 
-/// A company.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "columns, documented in the migration")]
-pub struct Account {
-    pub id: AccountId,
-    pub key: String,
-    pub name: Option<String>,
-    pub domain: Option<String>,
-    pub owner: Option<String>,
-    pub attributes: BTreeMap<String, String>,
+impl Store {
+    /// Begins to derive; nothing is visible until it is finished.
+    pub async fn begin_derivation(&self) -> Result<Derivation, StoreError> {
+        Ok(Derivation { tx: self.begin().await? })
+    }
+
+    /// The fingerprint of the rules that the derived rows were made with.
+    pub async fn derived_with(&self) -> Result<Option<String>, StoreError> {
+        self.read().await?.meta("derived_with").await
+    }
+
+    /// How often the derived rows changed.
+    pub async fn revision(&self) -> Result<i64, StoreError> {
+        Ok(self.read().await?.meta("revision").await?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
 }
 
-/// A human.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "columns, documented in the migration")]
-pub struct Person {
-    pub id: PersonId,
-    pub key: String,
-    pub account: Option<AccountId>,
-    /// Where they belonged when the CRM first knew them: the account whose lead they are.
-    pub lead_account: Option<AccountId>,
-    pub name: Option<String>,
-    pub email: Option<String>,
-    pub title: Option<String>,
-    pub role: Option<String>,
-    pub seniority: Option<String>,
-    pub created_at: Option<Time>,
-    pub is_internal: bool,
+impl Derivation {
+    /// Empties every derived table.
+    pub async fn clear(&mut self) -> Result<(), StoreError> {
+        for table in CLUSTER_TABLES.iter().chain(&["name", "spend", "rate"]) {
+            self.tx.execute(&format!("delete from {table}"), &[]).await?;
+        }
+        self.clear_chunks(0).await
+    }
+
+    /// Removes every row of some clusters.
+    pub async fn remove_clusters(&mut self, clusters: &[i64]) -> Result<(), StoreError> {
+        for table in CLUSTER_TABLES {
+            self.tx.delete_in(table, "cluster", clusters).await?;
+        }
+        Ok(())
+    }
+
+    async fn numbers_in(
+        &mut self,
+        table: &str,
+        select: &str,
+        column: &str,
+        keys: &[i64],
+    ) -> Result<Vec<i64>, StoreError> {
+        let rows = self.tx.fetch_in(&format!("select {select} from {table} where {column}"), keys).await?;
+        let mut out = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<i64>, _>>()?;
+        out.sort_unstable();
+        out.dedup();
+        Ok(out)
+    }
+
+    /// The clusters that hold some records.
+    pub async fn clusters_of_records(&mut self, records: &[i64]) -> Result<Vec<i64>, StoreError> {
+        self.numbers_in("member", "cluster", "record", records).await
+    }
+
+    /// The clusters that say some binding terms.
+    pub async fn clusters_of_terms(&mut self, terms: &[i64]) -> Result<Vec<i64>, StoreError> {
+        self.numbers_in("term", "cluster", "id", terms).await
+    }
+
+    /// The clusters that depend on some names.
+    pub async fn clusters_depending(&mut self, terms: &[i64]) -> Result<Vec<i64>, StoreError> {
+        self.numbers_in("depends", "cluster", "term", terms).await
+    }
+
+    /// The records of some clusters.
+    pub async fn records_of(&mut self, clusters: &[i64]) -> Result<Vec<i64>, StoreError> {
+        self.numbers_in("member", "record", "cluster", clusters).await
+    }
 }
 
-/// An identifier of a person, and the record that says so.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "columns, documented in the migration")]
-pub struct Identifier {
-    pub kind: String,
-    pub value: String,
-    pub person: PersonId,
-    pub reason: String,
-    pub record: i64,
+impl Derivation {
+    /// What names the book entries of some clusters: accounts, and people and deals without one.
+    pub async fn entry_keys(&mut self, clusters: &[i64]) -> Result<Vec<Hash>, StoreError> {
+        let mut keys = Vec::new();
+        for sql in [
+            "select hash from account where cluster",
+            "select hash from person where account is null and cluster",
+            "select hash from deal where account is null and cluster",
+        ] {
+            for row in self.tx.fetch_in(sql, clusters).await? {
+                keys.push(row.hash(0)?);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Writes the rows of some clusters.
+    pub async fn insert(&mut self, clusters: Vec<ClusterRows>) -> Result<(), StoreError> {
+        let count = |f: fn(&ClusterRows) -> usize| clusters.iter().map(f).sum::<usize>();
+        let mut account_id = self.tx.next_ids("account", count(|rows| rows.accounts.len())).await?;
+        let mut person_id = self.tx.next_ids("person", count(|rows| rows.people.len())).await?;
+        let mut deal_id = self.tx.next_ids("deal", count(|rows| rows.deals.len())).await?;
+        let mut touch_id = self.tx.next_ids("touch", count(|rows| rows.touches.len())).await?;
+        let mut out = Batches::default();
+        for rows in clusters {
+            let cluster = rows.cluster;
+            let mut accounts = HashMap::new();
+            let mut people = HashMap::new();
+            out.term.extend(rows.binding.iter().map(|term| vec![int(*term), int(cluster)]));
+            out.depends.extend(rows.naming.iter().map(|term| vec![int(*term), int(cluster)]));
+            out.member.extend(rows.records.iter().map(|record| vec![int(*record), int(cluster)]));
+            for row in rows.accounts {
+                accounts.insert(row.id, account_id);
+                out.account.push(vec![
+                    int(account_id),
+                    int(cluster),
+                    bytes(row.id.0),
+                    Value::from(row.key),
+                    text(row.name),
+                    text(row.domain),
+                    text(row.owner),
+                    json(&row.attributes),
+                ]);
+                account_id += 1;
+            }
+            let place = |id: Option<AccountId>| {
+                id.and_then(|id| accounts.get(&id).copied()).map_or(Value::Int(None), int)
+            };
+            for row in rows.people {
+                people.insert(row.id, person_id);
+                out.person.push(vec![
+                    int(person_id),
+                    int(cluster),
+                    bytes(row.id.0),
+                    Value::from(row.key),
+                    place(row.account),
+                    place(row.lead_account),
+                    text(row.name),
+                    text(row.email),
+                    text(row.title),
+                    text(row.role),
+                    text(row.seniority),
+                    time(row.created_at),
+                    int(i64::from(row.is_internal)),
+                ]);
+                person_id += 1;
+            }
+            let who = |id: PersonId| people.get(&id).copied().map_or(Value::Int(None), int);
+            for row in rows.identifiers {
+                out.identifier.push(vec![
+                    int(cluster),
+                    Value::from(row.kind),
+                    Value::from(row.value),
+                    who(row.person),
+                    Value::from(row.reason),
+                    int(row.record),
+                ]);
+            }
+            for row in rows.deals {
+                out.deal.push(vec![
+                    int(deal_id),
+                    int(cluster),
+                    bytes(row.id.0),
+                    Value::from(row.key),
+                    place(row.account),
+                    text(row.name),
+                    row.amount.map_or(Value::Int(None), |money| int(money.minor)),
+                    text(row.amount.map(|money| money.currency.to_string())),
+                    time(row.created_at),
+                    time(row.closed_at),
+                    Value::from(outcome_text(row.outcome).to_owned()),
+                    text(row.stage),
+                    text(row.owner),
+                    text(row.pipeline),
+                    json(&row.attributes),
+                    int(row.record),
+                ]);
+                out.stage_entry.extend(
+                    row.stages
+                        .into_iter()
+                        .map(|(stage, at)| vec![int(cluster), int(deal_id), Value::from(stage), int(at.0)]),
+                );
+                out.committee.extend(row.committee.into_iter().map(|member| {
+                    let primary = int(i64::from(member.is_primary));
+                    vec![int(cluster), int(deal_id), who(member.person), text(member.role), primary]
+                }));
+                deal_id += 1;
+            }
+            for row in rows.touches {
+                out.touch.push(vec![
+                    int(touch_id),
+                    int(cluster),
+                    bytes(row.id.0),
+                    int(row.at.0),
+                    place(row.account),
+                    row.person.map_or(Value::Int(None), &who),
+                    Value::from(row.kind),
+                    Value::from(direction_text(row.direction).to_owned()),
+                    text(row.channel),
+                    Value::from(row.channel_rule),
+                    text(row.campaign),
+                    text(row.content),
+                    Value::from(row.team),
+                    text(row.actor),
+                    Value::from(row.source),
+                    int(i64::from(row.weight)),
+                    text(row.silent.map(|silent| silent_text(silent).to_owned())),
+                    row.cost.map_or(Value::Int(None), |money| int(money.minor)),
+                    text(row.cost.map(|money| money.currency.to_string())),
+                    int(row.records.first().copied().unwrap_or_default()),
+                    int(row.records.len() as i64),
+                ]);
+                out.evidence.extend(
+                    row.records.iter().skip(1).map(|record| vec![int(cluster), int(touch_id), int(*record)]),
+                );
+                touch_id += 1;
+            }
+            for row in rows.findings {
+                out.finding.push(vec![int(cluster), Value::from(row.code), Value::from(row.message)]);
+            }
+        }
+        out.write(&mut self.tx).await
+    }
+
+    /// Replaces the names, spend and rates that some records say.
+    pub async fn replace_loose(&mut self, records: &[i64], loose: &Loose) -> Result<(), StoreError> {
+        for table in ["name", "spend", "rate"] {
+            self.tx.delete_in(table, "record", records).await?;
+        }
+        let names = loose.names.iter().map(|row| {
+            vec![
+                int(row.record),
+                Value::from(row.source.clone()),
+                Value::from(name_text(row.of).to_owned()),
+                Value::from(row.id.clone()),
+                Value::from(row.name.clone()),
+                text(row.team.clone()),
+            ]
+        });
+        self.tx
+            .insert_rows("name", &["record", "source", "kind", "id", "name", "team"], names.collect())
+            .await?;
+        let spend = loose.spend.iter().map(|row| {
+            vec![
+                int(row.record),
+                int(row.day.from.0),
+                int(row.day.until.0),
+                text(row.channel.clone()),
+                text(row.campaign.clone()),
+                int(row.amount.minor),
+                Value::from(row.amount.currency.to_string()),
+            ]
+        });
+        let columns = ["record", "day_from", "day_until", "channel", "campaign", "amount_minor", "currency"];
+        self.tx.insert_rows("spend", &columns, spend.collect()).await?;
+        let rates = loose.rates.iter().map(|row| {
+            vec![
+                int(row.record),
+                int(row.at.0),
+                Value::from(row.from.to_string()),
+                Value::from(row.to.to_string()),
+                Value::from(row.rate.clone()),
+            ]
+        });
+        self.tx
+            .insert_rows("rate", &["record", "at", "from_currency", "to_currency", "rate"], rates.collect())
+            .await
+    }
+
+    /// The names that some records said before.
+    pub async fn names_of(&mut self, records: &[i64]) -> Result<Vec<NameRow>, StoreError> {
+        let rows = self
+            .tx
+            .fetch_in("select record, source, kind, id, name, team from name where record", records)
+            .await?;
+        rows.iter().map(name_row).collect()
+    }
+
+    /// Every name.
+    pub async fn names(&mut self) -> Result<Vec<NameRow>, StoreError> {
+        let rows = self.tx.fetch("select record, source, kind, id, name, team from name", &[]).await?;
+        rows.iter().map(name_row).collect()
+    }
+
+    /// By how many leading bits chunks are chosen, and how many accounts each holds.
+    pub async fn chunk_layout(&mut self) -> Result<(u32, BTreeMap<i64, u64>), StoreError> {
+        let bits = self.tx.meta("chunk_bits").await?.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let rows = self.tx.fetch("select place, accounts from chunk", &[]).await?;
+        let held = rows
+            .iter()
+            .map(|row| Ok((row.int(0)?, row.int(1)? as u64)))
+            .collect::<Result<_, StoreError>>()?;
+        Ok((bits, held))
+    }
+
+    /// The bytes of a chunk.
+    pub async fn chunk(&mut self, place: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        let rows = self.tx.fetch("select body from chunk where place = $1", &[int(place)]).await?;
+        rows.first().map(|row| row.bytes(0)).transpose()
+    }
+
+    /// Writes a chunk.
+    pub async fn put_chunk(&mut self, place: i64, accounts: i64, body: Vec<u8>) -> Result<(), StoreError> {
+        let revision = self.next_revision().await?;
+        self.tx
+            .execute(
+                "insert into chunk (place, revision, accounts, body) values ($1, $2, $3, $4) on conflict (place) \
+                 do update set revision = excluded.revision, accounts = excluded.accounts, body = excluded.body",
+                &[int(place), int(revision), int(accounts), body.into()],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Removes a chunk.
+    pub async fn delete_chunk(&mut self, place: i64) -> Result<(), StoreError> {
+        self.tx.execute("delete from chunk where place = $1", &[int(place)]).await?;
+        Ok(())
+    }
+
+    /// Removes all chunks, to lay them out by another number of bits.
+    pub async fn clear_chunks(&mut self, bits: u32) -> Result<(), StoreError> {
+        self.tx.execute("delete from chunk", &[]).await?;
+        self.tx.set_meta("chunk_bits", &bits.to_string()).await
+    }
+
+    async fn next_revision(&mut self) -> Result<i64, StoreError> {
+        Ok(self.tx.meta("revision").await?.and_then(|text| text.parse::<i64>().ok()).unwrap_or(0) + 1)
+    }
+
+    /// The facts of some records, by record.
+    pub async fn facts_of(&mut self, records: &[i64]) -> Result<Vec<RecordFacts>, StoreError> {
+        self.tx.facts_of(records).await
+    }
+
+    /// The facts of up to `limit` records after one, by record.
+    pub async fn facts_after(&mut self, after: i64, limit: i64) -> Result<Vec<RecordFacts>, StoreError> {
+        self.tx.facts_after(after, limit).await
+    }
+
+    /// Records whose head changed since they were last derived.
+    pub async fn dirty(&mut self) -> Result<Vec<i64>, StoreError> {
+        let rows = self.tx.fetch("select record from dirty order by record", &[]).await?;
+        rows.iter().map(|row| row.int(0)).collect()
+    }
+
+    /// Forgets that some records changed.
+    pub async fn clear_dirty(&mut self, records: &[i64]) -> Result<(), StoreError> {
+        self.tx.delete_in("dirty", "record", records).await
+    }
+
+    /// Makes the run visible.
+    pub async fn finish(mut self, fingerprint: &str) -> Result<(), StoreError> {
+        let revision = self.next_revision().await?;
+        self.tx.set_meta("revision", &revision.to_string()).await?;
+        self.tx.set_meta("derived_with", fingerprint).await?;
+        self.tx.commit().await
+    }
 }
 
-/// A deal with its stages and committee.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "columns, documented in the migration")]
-pub struct Deal {
-    pub id: DealId,
-    pub key: String,
-    pub account: Option<AccountId>,
-    pub name: Option<String>,
-    pub amount: Option<Money>,
-    pub created_at: Option<Time>,
-    pub closed_at: Option<Time>,
-    pub outcome: Outcome,
-    pub stage: Option<String>,
-    pub owner: Option<String>,
-    pub pipeline: Option<String>,
-    pub attributes: BTreeMap<String, String>,
-    pub record: i64,
-    pub stages: Vec<(String, Time)>,
-    pub committee: Vec<Member>,
+/// Rows by table, written together.
+#[derive(Default)]
+struct Batches {
+    term: Vec<Vec<Value>>,
+    depends: Vec<Vec<Value>>,
+    member: Vec<Vec<Value>>,
+    account: Vec<Vec<Value>>,
+    person: Vec<Vec<Value>>,
+    identifier: Vec<Vec<Value>>,
+    deal: Vec<Vec<Value>>,
+    stage_entry: Vec<Vec<Value>>,
+    committee: Vec<Vec<Value>>,
+    touch: Vec<Vec<Value>>,
+    evidence: Vec<Vec<Value>>,
+    finding: Vec<Vec<Value>>,
 }
 
-/// A person's part in a deal.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "columns, documented in the migration")]
-pub struct Member {
-    pub person: PersonId,
-    pub role: Option<String>,
-    pub is_primary: bool,
+impl Batches {
+    async fn write(self, tx: &mut Tx) -> Result<(), StoreError> {
+        let tables: [(&str, &[&str], Vec<Vec<Value>>); 12] = [
+            ("term", &["id", "cluster"], self.term),
+            ("depends", &["term", "cluster"], self.depends),
+            ("member", &["record", "cluster"], self.member),
+            (
+                "account",
+                &["id", "cluster", "hash", "key", "name", "domain", "owner", "attributes"],
+                self.account,
+            ),
+            (
+                "person",
+                &[
+                    "id",
+                    "cluster",
+                    "hash",
+                    "key",
+                    "account",
+                    "lead_account",
+                    "name",
+                    "email",
+                    "title",
+                    "role",
+                    "seniority",
+                    "created_at",
+                    "is_internal",
+                ],
+                self.person,
+            ),
+            ("identifier", &["cluster", "kind", "value", "person", "reason", "record"], self.identifier),
+            (
+                "deal",
+                &[
+                    "id",
+                    "cluster",
+                    "hash",
+                    "key",
+                    "account",
+                    "name",
+                    "amount_minor",
+                    "currency",
+                    "created_at",
+                    "closed_at",
+                    "outcome",
+                    "stage",
+                    "owner",
+                    "pipeline",
+                    "attributes",
+                    "record",
+                ],
+                self.deal,
+            ),
+            ("stage_entry", &["cluster", "deal", "stage", "entered_at"], self.stage_entry),
+            ("committee", &["cluster", "deal", "person", "role", "is_primary"], self.committee),
+            (
+                "touch",
+                &[
+                    "id",
+                    "cluster",
+                    "hash",
+                    "occurred_at",
+                    "account",
+                    "person",
+                    "kind",
+                    "direction",
+                    "channel",
+                    "channel_rule",
+                    "campaign",
+                    "content",
+                    "team",
+                    "actor",
+                    "source",
+                    "weight",
+                    "silent",
+                    "cost_minor",
+                    "cost_currency",
+                    "record",
+                    "copies",
+                ],
+                self.touch,
+            ),
+            ("evidence", &["cluster", "touch", "record"], self.evidence),
+            ("finding", &["cluster", "code", "message"], self.finding),
+        ];
+        for (table, columns, rows) in tables {
+            tx.insert_rows(table, columns, rows).await?;
+        }
+        Ok(())
+    }
 }
 
-/// A touch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "columns, documented in the migration")]
-pub struct Touch {
-    pub id: TouchId,
-    pub at: Time,
-    pub account: Option<AccountId>,
-    pub person: Option<PersonId>,
-    pub kind: String,
-    pub direction: Direction,
-    pub channel: Option<String>,
-    pub channel_rule: String,
-    pub campaign: Option<String>,
-    pub content: Option<String>,
-    pub team: String,
-    pub actor: Option<String>,
-    pub source: String,
-    pub weight: u32,
-    pub silent: Option<Silent>,
-    pub cost: Option<Money>,
-    /// The records that tell of it, the first in order of source, stream and id first.
-    pub records: Vec<i64>,
+fn int(number: i64) -> Value {
+    Value::Int(Some(number))
 }
 
-/// What a person should know about the data.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "columns, documented in the migration")]
-pub struct Finding {
-    pub code: String,
-    pub message: String,
+fn text(text: Option<String>) -> Value {
+    Value::Text(text)
 }
 
-/// A readable name as a record says it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "columns, documented in the migration")]
-pub struct NameRow {
-    pub record: i64,
-    pub source: String,
-    pub of: NameOf,
-    pub id: String,
-    pub name: String,
-    pub team: Option<String>,
+fn bytes(hash: Hash) -> Value {
+    Value::from(hash)
 }
 
-/// Advertising money as a record says it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "columns, documented in the migration")]
-pub struct SpendRow {
-    pub record: i64,
-    pub day: Span,
-    pub channel: Option<String>,
-    pub campaign: Option<String>,
-    pub amount: Money,
+fn time(time: Option<Time>) -> Value {
+    time.map_or(Value::Int(None), |time| int(time.0))
 }
 
-/// An exchange rate as a record says it: one unit of `from` is `rate` units of `to` from `at` on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "columns, documented in the migration")]
-pub struct RateRow {
-    pub record: i64,
-    pub at: Time,
-    pub from: Currency,
-    pub to: Currency,
-    /// A plain decimal.
-    pub rate: String,
+fn json(attributes: &BTreeMap<String, String>) -> Value {
+    Value::from(serde_json::to_string(attributes).unwrap_or_default())
+}
+
+fn name_row(row: &Row) -> Result<NameRow, StoreError> {
+    Ok(NameRow {
+        record: row.int(0)?,
+        source: row.text(1)?,
+        of: match row.text(2)?.as_str() {
+            "rep" => NameOf::Rep,
+            "stage" => NameOf::Stage,
+            _ => NameOf::Campaign,
+        },
+        id: row.text(3)?,
+        name: row.text(4)?,
+        team: row.opt_text(5)?,
+    })
+}
+
+fn name_text(of: NameOf) -> &'static str {
+    match of {
+        NameOf::Rep => "rep",
+        NameOf::Stage => "stage",
+        NameOf::Campaign => "campaign",
+    }
+}
+
+fn outcome_text(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Open => "open",
+        Outcome::Won => "won",
+        Outcome::Lost => "lost",
+    }
+}
+
+fn direction_text(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Inbound => "inbound",
+        Direction::Outbound => "outbound",
+    }
+}
+
+fn silent_text(silent: Silent) -> &'static str {
+    match silent {
+        Silent::Machine => "machine",
+        Silent::Internal => "internal",
+        Silent::Weightless => "weightless",
+    }
 }

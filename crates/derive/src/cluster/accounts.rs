@@ -54,7 +54,10 @@ pub(crate) fn resolve(scene: &mut Scene<'_>) -> Accounts {
     for (hash, records) in &described {
         let root = union.find(*hash);
         let merged_away = losers.contains(hash);
-        members.entry(root).or_default().extend(records.iter().map(|(source, it)| (merged_away, *source, *it)));
+        members
+            .entry(root)
+            .or_default()
+            .extend(records.iter().map(|(source, it)| (merged_away, *source, *it)));
     }
     let mut rows = Vec::new();
     let mut domains: BTreeMap<String, BTreeSet<AccountId>> = BTreeMap::new();
@@ -77,8 +80,9 @@ pub(crate) fn resolve(scene: &mut Scene<'_>) -> Accounts {
                 domains.entry(domain.clone()).or_default().insert(row.id);
             }
             row.domain = row.domain.or(domain);
-            row.owner =
-                row.owner.or_else(|| scene.named(source, NameOf::Rep, record.owner.as_ref()).0.map(str::to_owned));
+            row.owner = row
+                .owner
+                .or_else(|| scene.named(source, NameOf::Rep, record.owner.as_ref()).0.map(str::to_owned));
             for (name, value) in &record.attributes {
                 row.attributes.entry(name.clone()).or_insert_with(|| value.clone());
             }
@@ -104,8 +108,15 @@ fn unite_by_domain(
     let mut by_domain: BTreeMap<String, BTreeMap<&str, BTreeMap<Hash, &str>>> = BTreeMap::new();
     for (hash, records) in described {
         for (source, account) in records {
-            if let Some(domain) = account.domain.as_deref().and_then(|text| terms::company_domain(text, scene.rules)) {
-                by_domain.entry(domain).or_default().entry(source).or_default().insert(union.find(*hash), &account.id);
+            if let Some(domain) =
+                account.domain.as_deref().and_then(|text| terms::company_domain(text, scene.rules))
+            {
+                by_domain
+                    .entry(domain)
+                    .or_default()
+                    .entry(source)
+                    .or_default()
+                    .insert(union.find(*hash), &account.id);
             }
         }
     }

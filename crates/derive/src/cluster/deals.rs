@@ -40,12 +40,18 @@ pub(crate) fn resolve(scene: &Scene<'_>, accounts: &Accounts, people: &mut Peopl
             Fact::Deal(deal) => {
                 if let Some(root) = root(&deal.id) {
                     let merged_away = losers.contains(&terms::deal(said.source, &deal.id));
-                    described.entry(root).or_default().push((merged_away, said.source, deal, said.record.record));
+                    described.entry(root).or_default().push((
+                        merged_away,
+                        said.source,
+                        deal,
+                        said.record.record,
+                    ));
                 }
             }
             Fact::Stage(stage) => {
                 if let Some(root) = root(&stage.deal) {
-                    let name = scene.named(said.source, NameOf::Stage, Some(&stage.stage)).0.unwrap_or_default();
+                    let name =
+                        scene.named(said.source, NameOf::Stage, Some(&stage.stage)).0.unwrap_or_default();
                     stages.entry(root).or_default().insert((stage.entered_at, name.to_owned()));
                 }
             }
@@ -83,7 +89,12 @@ pub(crate) fn resolve(scene: &Scene<'_>, accounts: &Accounts, people: &mut Peopl
             pipeline: deal.pipeline.clone(),
             attributes: deal.attributes.clone(),
             record,
-            stages: stages.remove(&root).unwrap_or_default().into_iter().map(|(at, stage)| (stage, at)).collect(),
+            stages: stages
+                .remove(&root)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(at, stage)| (stage, at))
+                .collect(),
             committee,
         });
     }

@@ -56,7 +56,12 @@ fn uniting<'a>(scene: &Scene<'_>, who: &'a [Id]) -> Vec<&'a Id> {
 
 impl People {
     /// The person that a touch names, or who was last seen on its device.
-    pub(crate) fn of_touch(&mut self, scene: &Scene<'_>, source: &str, touch: &fact::Touch) -> Option<PersonId> {
+    pub(crate) fn of_touch(
+        &mut self,
+        scene: &Scene<'_>,
+        source: &str,
+        touch: &fact::Touch,
+    ) -> Option<PersonId> {
         for id in uniting(scene, &touch.who) {
             if let Some(hash) = hash(source, id) {
                 return Some(PersonId(self.union.find(hash)));
@@ -85,9 +90,16 @@ impl People {
     ///
     /// The first stay reaches back to the beginning. Of stays that overlap, the one that the touch's own record
     /// or address points to wins, then the smallest account id.
-    pub(crate) fn account_at(&self, person: PersonId, at: Time, hints: &[Hash], domain: Option<AccountId>) -> Option<AccountId> {
+    pub(crate) fn account_at(
+        &self,
+        person: PersonId,
+        at: Time,
+        hints: &[Hash],
+        domain: Option<AccountId>,
+    ) -> Option<AccountId> {
         if let Some(places) = self.places.get(&person) {
-            let mut here: Vec<&Place> = places.iter().filter(|place| place.from <= at && at < place.until).collect();
+            let mut here: Vec<&Place> =
+                places.iter().filter(|place| place.from <= at && at < place.until).collect();
             if here.is_empty()
                 && let Some(first) = places.iter().map(|place| place.from).min().filter(|first| at < *first)
             {
@@ -100,11 +112,15 @@ impl People {
             }
             let pointed = here.iter().find(|place| hints.contains(&place.record));
             let pointed = pointed.or_else(|| here.iter().find(|place| Some(place.account) == domain));
-            if let Some(account) = pointed.map(|place| place.account).or_else(|| here.iter().map(|p| p.account).min()) {
+            if let Some(account) =
+                pointed.map(|place| place.account).or_else(|| here.iter().map(|p| p.account).min())
+            {
                 return Some(account);
             }
         }
-        domain.or_else(|| self.domains.get(&person).filter(|ids| ids.len() == 1).and_then(|ids| ids.first().copied()))
+        domain.or_else(|| {
+            self.domains.get(&person).filter(|ids| ids.len() == 1).and_then(|ids| ids.first().copied())
+        })
     }
 }
 
@@ -186,7 +202,10 @@ impl People {
             let (at, ids): (Time, Vec<&Id>) = match said.fact {
                 Fact::Touch(touch) => {
                     let named = uniting(scene, &touch.who);
-                    (touch.occurred_at, named.into_iter().take(1).chain(touch.who.iter().filter(|id| !unites(id))).collect())
+                    (
+                        touch.occurred_at,
+                        named.into_iter().take(1).chain(touch.who.iter().filter(|id| !unites(id))).collect(),
+                    )
                 }
                 Fact::Alias(alias) => (alias.at.unwrap_or(Time::MIN), vec![&alias.a, &alias.b]),
                 _ => continue,
@@ -216,12 +235,8 @@ impl People {
             };
             let Some(record) = hash(said.source, &Id::Crm(person.clone())) else { continue };
             let Some(account) = accounts.find(said.source, account) else { continue };
-            let place = Place {
-                from: from.unwrap_or(Time::MIN),
-                until: until.unwrap_or(Time::MAX),
-                account,
-                record,
-            };
+            let place =
+                Place { from: from.unwrap_or(Time::MIN), until: until.unwrap_or(Time::MAX), account, record };
             open.entry(PersonId(self.union.find(record))).or_default().push(place);
         }
         for (person, mut places) in open {
@@ -231,7 +246,9 @@ impl People {
             let starts: BTreeSet<Time> = places.iter().map(|place| place.from).collect();
             for place in &mut places {
                 if place.until == Time::MAX
-                    && let Some(next) = starts.range((std::ops::Bound::Excluded(place.from), std::ops::Bound::Unbounded)).next()
+                    && let Some(next) = starts
+                        .range((std::ops::Bound::Excluded(place.from), std::ops::Bound::Unbounded))
+                        .next()
                 {
                     place.until = *next;
                 }
@@ -275,7 +292,11 @@ impl People {
             };
             let key = (rank, losers.contains(&hash), value.clone());
             if keys.get(&id).is_none_or(|old| key < *old) {
-                row.key = if kind == "crm" { value.split_once(':').map_or(value.clone(), |(_, id)| id.to_owned()) } else { value.clone() };
+                row.key = if kind == "crm" {
+                    value.split_once(':').map_or(value.clone(), |(_, id)| id.to_owned())
+                } else {
+                    value.clone()
+                };
                 keys.insert(id, key);
             }
             if kind == "email" {

@@ -26,7 +26,9 @@ pub(crate) fn resolve(scene: &Scene<'_>, accounts: &Accounts, people: &mut Peopl
         let participant = person.map_or_else(|| participant(said.source, it), |person| person.to_string());
         let id = TouchId(match &it.event {
             Some(event) => Hash::of("event", &[event, &participant]),
-            None => Hash::of("touch", &[said.source, &said.record.stream, &said.record.native_id, &it.suffix]),
+            None => {
+                Hash::of("touch", &[said.source, &said.record.stream, &said.record.native_id, &it.suffix])
+            }
         });
         let (campaign, _) = scene.named(said.source, NameOf::Campaign, it.campaign.as_ref());
         let (actor, actor_team) = scene.named(said.source, NameOf::Rep, it.actor.as_ref());
@@ -106,7 +108,12 @@ fn account(
     }
 }
 
-fn silent(scene: &Scene<'_>, touch: &fact::Touch, person: Option<PersonId>, people: &People) -> Option<Silent> {
+fn silent(
+    scene: &Scene<'_>,
+    touch: &fact::Touch,
+    person: Option<PersonId>,
+    people: &People,
+) -> Option<Silent> {
     let own_address = touch.who.iter().any(|id| match id {
         Id::Email(text) => contact::domain(text).is_some_and(|domain| terms::is_own(&domain, scene.rules)),
         _ => false,

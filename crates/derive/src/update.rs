@@ -1,0 +1,406 @@
+//! The incremental and the full run over the store, which give the same bytes.
+//!
+//! Both end in the same step: remove some clusters, resolve some records anew, rewrite the chunks that changed.
+//! They differ only in which clusters those are.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use tributary_core::Fact;
+use tributary_core::book::{Book, ChunkError};
+use tributary_core::id::Hash;
+use tributary_store::derived::{Derivation, Loose, NameRow, RateRow, SpendRow};
+use tributary_store::facts::RecordFacts;
+use tributary_store::{Store, StoreError};
+
+use crate::cluster::{self, Named, Names};
+use crate::rules::Rules;
+use crate::{chunks, terms};
+
+/// Records held in memory at a time.
+const BATCH: usize = 10_000;
+
+/// Above this share of all records an incremental run costs more than a full one.
+const REBUILD_SHARE: f64 = 0.5;
+
+/// Why deriving failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeriveError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A chunk can't be read.
+    #[error("failed to read the derived journeys ({0}); run `tributary sync --rebuild`")]
+    Chunk(#[from] ChunkError),
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Whether everything was computed anew.
+    pub rebuilt: bool,
+    /// Records whose facts were read.
+    pub records: u64,
+    /// Clusters computed.
+    pub clusters: u64,
+    /// Touches written.
+    pub touches: u64,
+    /// Chunks written.
+    pub chunks: u64,
+}
+
+/// How far a run is: records done, and in all.
+pub type Progress<'a> = &'a mut (dyn FnMut(u64, u64) + Send);
+
+/// Brings the derived rows up to date: only what changed, or everything if the rules did.
+pub async fn update(store: &Store, rules: &Rules, progress: Progress<'_>) -> Result<Summary, DeriveError> {
+    let dirty = store.dirty_records().await?;
+    let fingerprint = rules.fingerprint();
+    if store.derived_with().await?.as_deref() != Some(&fingerprint) {
+        return rebuild(store, rules, progress).await;
+    }
+    if dirty.is_empty() {
+        return Ok(Summary::default());
+    }
+    if dirty.len() as f64 > store.record_count().await? as f64 * REBUILD_SHARE {
+        return rebuild(store, rules, progress).await;
+    }
+    let mut run = store.begin_derivation().await?;
+    let mut loose = Loose::default();
+    let mut binding = BTreeSet::new();
+    for batch in dirty.chunks(BATCH) {
+        for record in run.facts_of(batch).await? {
+            binding.extend(terms::of_facts(&record.source, &record.facts, rules).binding);
+            collect_loose(&record, &mut loose);
+        }
+    }
+    let old_names = run.names_of(&dirty).await?;
+    let changed_names = differing(&old_names, &loose.names);
+    run.replace_loose(&dirty, &loose).await?;
+
+    let mut clusters: BTreeSet<i64> = run.clusters_of_records(&dirty).await?.into_iter().collect();
+    clusters.extend(run.clusters_of_terms(&binding.into_iter().collect::<Vec<_>>()).await?);
+    clusters.extend(run.clusters_depending(&changed_names).await?);
+    let clusters: Vec<i64> = clusters.into_iter().collect();
+    let mut records: BTreeSet<i64> = run.records_of(&clusters).await?.into_iter().collect();
+    records.extend(&dirty);
+    let records: Vec<i64> = records.into_iter().collect();
+
+    let gone = run.entry_keys(&clusters).await?;
+    run.remove_clusters(&clusters).await?;
+    let mut grouping = Grouping::default();
+    for batch in records.chunks(BATCH) {
+        for record in run.facts_of(batch).await? {
+            grouping.add(record.record, &terms::of_facts(&record.source, &record.facts, rules).binding);
+        }
+    }
+    let mut summary = Summary::default();
+    let fresh = resolve(&mut run, grouping, rules, &mut summary, progress).await?;
+    summary.chunks = rewrite_chunks(&mut run, &gone.into_iter().collect(), &fresh).await?;
+    run.clear_dirty(&dirty).await?;
+    run.finish(&fingerprint).await?;
+    Ok(summary)
+}
+
+/// Throws the derived rows away and computes everything.
+pub async fn rebuild(store: &Store, rules: &Rules, progress: Progress<'_>) -> Result<Summary, DeriveError> {
+    let mut run = store.begin_derivation().await?;
+    let dirty = run.dirty().await?;
+    run.clear().await?;
+    let mut grouping = Grouping::default();
+    let mut after = 0;
+    loop {
+        let records = run.facts_after(after, BATCH as i64).await?;
+        let Some(last) = records.last() else { break };
+        after = last.record;
+        let mut loose = Loose::default();
+        for record in &records {
+            grouping.add(record.record, &terms::of_facts(&record.source, &record.facts, rules).binding);
+            collect_loose(record, &mut loose);
+        }
+        run.replace_loose(&[], &loose).await?;
+    }
+    let mut summary = Summary { rebuilt: true, ..Summary::default() };
+    let fresh = resolve(&mut run, grouping, rules, &mut summary, progress).await?;
+    summary.chunks = rewrite_chunks(&mut run, &BTreeSet::new(), &fresh).await?;
+    run.clear_dirty(&dirty).await?;
+    run.finish(&rules.fingerprint()).await?;
+    Ok(summary)
+}
+
+/// The book as it was known at a time: the same function over fewer versions, written nowhere.
+pub async fn book_as_of(
+    store: &Store,
+    rules: &Rules,
+    at: tributary_core::Time,
+) -> Result<(Book, Vec<RateRow>), DeriveError> {
+    let mut grouping = Grouping::default();
+    let mut loose = Loose::default();
+    let mut known: HashMap<i64, RecordFacts> = HashMap::new();
+    let mut after = 0;
+    loop {
+        let records = store.facts_as_of(at, after, BATCH as i64).await?;
+        let Some(last) = records.last() else { break };
+        after = last.record;
+        for mut record in records {
+            // Events after T are not known at T, though a first sync tells of them as history.
+            record.facts.retain(|fact| !matches!(fact, Fact::Touch(touch) if touch.occurred_at > at));
+            grouping.add(record.record, &terms::of_facts(&record.source, &record.facts, rules).binding);
+            collect_loose(&record, &mut loose);
+            known.insert(record.record, record);
+        }
+    }
+    let names = readable(loose.names);
+    let mut book = Book::default();
+    for (_, members) in grouping.clusters() {
+        let records: Vec<RecordFacts> = members.iter().filter_map(|id| known.remove(id)).collect();
+        chunks::append(&mut book, &cluster::resolve(&records, &names, rules));
+    }
+    loose.rates.sort();
+    Ok((sorted(&book), loose.rates))
+}
+
+/// The same entries in the order of their keys.
+fn sorted(book: &Book) -> Book {
+    let mut order: Vec<(Hash, usize)> = book
+        .accounts
+        .iter()
+        .enumerate()
+        .map(|(index, account)| (chunks::entry_key(book, account), index))
+        .collect();
+    order.sort_unstable();
+    let mut out = Book::default();
+    for (_, index) in order {
+        chunks::copy(&mut out, book, &book.accounts[index]);
+    }
+    out
+}
+
+/// Resolves all clusters of a grouping, writes their rows, and returns their entries.
+async fn resolve(
+    run: &mut Derivation,
+    grouping: Grouping,
+    rules: &Rules,
+    summary: &mut Summary,
+    progress: Progress<'_>,
+) -> Result<Book, DeriveError> {
+    let names = readable(run.names().await?);
+    let clusters = grouping.clusters();
+    let total: u64 = clusters.values().map(|members| members.len() as u64).sum();
+    let mut fresh = Book::default();
+    let mut batch: Vec<&Vec<i64>> = Vec::new();
+    let mut size = 0;
+    let mut rest = clusters.values().peekable();
+    while let Some(members) = rest.next() {
+        size += members.len();
+        batch.push(members);
+        if size < BATCH && rest.peek().is_some() {
+            continue;
+        }
+        let ids: Vec<i64> = batch.iter().flat_map(|members| members.iter().copied()).collect();
+        let mut facts: HashMap<i64, RecordFacts> =
+            run.facts_of(&ids).await?.into_iter().map(|record| (record.record, record)).collect();
+        let mut rows = Vec::with_capacity(batch.len());
+        for members in batch.drain(..) {
+            let records: Vec<RecordFacts> = members.iter().filter_map(|id| facts.remove(id)).collect();
+            let resolved = cluster::resolve(&records, &names, rules);
+            chunks::append(&mut fresh, &resolved);
+            summary.touches += resolved.touches.len() as u64;
+            rows.push(resolved);
+        }
+        summary.clusters += rows.len() as u64;
+        summary.records += size as u64;
+        run.insert(rows).await?;
+        progress(summary.records, total);
+        size = 0;
+    }
+    Ok(fresh)
+}
+
+/// Rewrites the chunks that lose or gain an entry. Returns how many were written.
+async fn rewrite_chunks(
+    run: &mut Derivation,
+    gone: &BTreeSet<Hash>,
+    fresh: &Book,
+) -> Result<u64, DeriveError> {
+    let (old_bits, held) = run.chunk_layout().await?;
+    let fresh_keys: Vec<Hash> =
+        fresh.accounts.iter().map(|account| chunks::entry_key(fresh, account)).collect();
+    let mut touched: BTreeSet<i64> =
+        gone.iter().chain(&fresh_keys).map(|key| chunks::place(*key, old_bits)).collect();
+    let mut kept = Kept::default();
+    for place in touched.clone() {
+        kept.load(run, place, gone).await?;
+    }
+    let untouched: u64 =
+        held.iter().filter(|(place, _)| !touched.contains(place)).map(|(_, count)| count).sum();
+    let bits = chunks::place_bits(untouched + (kept.entries.len() + fresh_keys.len()) as u64);
+    if bits != old_bits {
+        for place in held.keys().filter(|place| !touched.contains(place)).copied().collect::<Vec<_>>() {
+            kept.load(run, place, gone).await?;
+        }
+        run.clear_chunks(bits).await?;
+        touched = kept.entries.keys().chain(&fresh_keys).map(|key| chunks::place(*key, bits)).collect();
+        kept.dropped = touched.clone();
+    }
+    // Per place, every entry in the order of its key.
+    let mut entries: BTreeMap<i64, BTreeMap<Hash, (&Book, usize)>> = BTreeMap::new();
+    for (key, (book, index)) in &kept.entries {
+        entries.entry(chunks::place(*key, bits)).or_default().insert(*key, (&kept.books[*book], *index));
+    }
+    let mut gained = kept.dropped.clone();
+    for (index, key) in fresh_keys.iter().enumerate() {
+        let place = chunks::place(*key, bits);
+        gained.insert(place);
+        entries.entry(place).or_default().insert(*key, (fresh, index));
+    }
+    let mut written = 0;
+    for place in touched.iter().filter(|place| gained.contains(place)) {
+        let Some(entries) = entries.get(place) else {
+            run.delete_chunk(*place).await?;
+            continue;
+        };
+        let mut book = Book::default();
+        for (from, index) in entries.values() {
+            chunks::copy(&mut book, from, &from.accounts[*index]);
+        }
+        run.put_chunk(*place, entries.len() as i64, book.to_chunk()?).await?;
+        written += 1;
+    }
+    Ok(written)
+}
+
+/// Entries of existing chunks that stay.
+#[derive(Default)]
+struct Kept {
+    books: Vec<Book>,
+    entries: BTreeMap<Hash, (usize, usize)>,
+    /// Places that lost an entry.
+    dropped: BTreeSet<i64>,
+}
+
+impl Kept {
+    async fn load(
+        &mut self,
+        run: &mut Derivation,
+        place: i64,
+        gone: &BTreeSet<Hash>,
+    ) -> Result<(), DeriveError> {
+        let Some(bytes) = run.chunk(place).await? else { return Ok(()) };
+        let mut book = Book::default();
+        book.append_chunk(&bytes)?;
+        for (index, account) in book.accounts.iter().enumerate() {
+            let key = chunks::entry_key(&book, account);
+            if gone.contains(&key) {
+                self.dropped.insert(place);
+            } else {
+                self.entries.insert(key, (self.books.len(), index));
+            }
+        }
+        self.books.push(book);
+        Ok(())
+    }
+}
+
+/// Groups records by shared terms.
+#[derive(Default)]
+struct Grouping {
+    node_of: HashMap<i64, u32>,
+    parent: Vec<u32>,
+    records: Vec<(i64, u32)>,
+}
+
+impl Grouping {
+    fn add(&mut self, record: i64, terms: &[i64]) {
+        let mut first = None;
+        for term in terms {
+            let next = self.parent.len() as u32;
+            let node = *self.node_of.entry(*term).or_insert(next);
+            if node == next {
+                self.parent.push(next);
+            }
+            match first {
+                None => first = Some(node),
+                Some(first) => {
+                    let (a, b) = (self.root(first), self.root(node));
+                    self.parent[b as usize] = a;
+                }
+            }
+        }
+        if let Some(first) = first {
+            self.records.push((record, first));
+        }
+    }
+
+    fn root(&mut self, mut at: u32) -> u32 {
+        while self.parent[at as usize] != at {
+            let above = self.parent[self.parent[at as usize] as usize];
+            self.parent[at as usize] = above;
+            at = above;
+        }
+        at
+    }
+
+    /// The records of each cluster in order, by the smallest.
+    fn clusters(mut self) -> BTreeMap<i64, Vec<i64>> {
+        let mut by_root: HashMap<u32, Vec<i64>> = HashMap::new();
+        for (record, node) in std::mem::take(&mut self.records) {
+            by_root.entry(self.root(node)).or_default().push(record);
+        }
+        by_root
+            .into_values()
+            .map(|mut members| {
+                members.sort_unstable();
+                (members[0], members)
+            })
+            .collect()
+    }
+}
+
+fn collect_loose(record: &RecordFacts, loose: &mut Loose) {
+    for fact in &record.facts {
+        match fact {
+            Fact::Name(it) => loose.names.push(NameRow {
+                record: record.record,
+                source: record.source.to_string(),
+                of: it.of,
+                id: it.id.clone(),
+                name: it.name.clone(),
+                team: it.team.clone(),
+            }),
+            Fact::Spend(it) => loose.spend.push(SpendRow {
+                record: record.record,
+                day: it.day,
+                channel: it.channel.clone(),
+                campaign: it.campaign.clone(),
+                amount: it.amount,
+            }),
+            Fact::Rate(it) => loose.rates.push(RateRow {
+                record: record.record,
+                at: it.at,
+                from: it.from,
+                to: it.to,
+                rate: it.rate.to_string(),
+            }),
+            _ => {}
+        }
+    }
+}
+
+/// One name an id; of several, the smallest.
+fn readable(mut rows: Vec<NameRow>) -> Names {
+    rows.sort_by(|a, b| {
+        (&a.source, a.of, &a.id, &a.name, &a.team).cmp(&(&b.source, b.of, &b.id, &b.name, &b.team))
+    });
+    let mut names = Names::new();
+    for row in rows {
+        names.entry((row.source, row.of, row.id)).or_insert(Named { name: row.name, team: row.team });
+    }
+    names
+}
+
+/// The terms of names that are not the same before and after.
+fn differing(before: &[NameRow], after: &[NameRow]) -> Vec<i64> {
+    let set = |rows: &[NameRow]| rows.iter().cloned().collect::<BTreeSet<_>>();
+    let (before, after) = (set(before), set(after));
+    before.symmetric_difference(&after).map(|row| terms::name(&row.source, row.of, &row.id).short()).collect()
+}

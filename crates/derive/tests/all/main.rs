@@ -1,0 +1,4 @@
+//! Identity, accounts over time, and one event one touch: from facts to rows.
+
+mod cluster;
+mod world;

@@ -1,0 +1,465 @@
+//! One SQL text on SQLite and Postgres: connections, transactions, values and rows.
+//!
+//! The only place that knows there are two databases. Statements use `$1` placeholders and types that both have;
+//! what differs (lists of keys, many rows a statement) is written twice here and nowhere else.
+
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
+use std::str::FromStr;
+use std::time::Duration;
+use tributary_core::id::Hash;
+
+use crate::error::StoreError;
+
+/// Values in one SQLite statement: beyond this a longer statement gains nothing.
+const SQLITE_VALUES: usize = 2_000;
+/// Rows in one Postgres statement.
+const POSTGRES_ROWS: usize = 5_000;
+
+/// The database behind a store.
+#[derive(Clone, Debug)]
+pub(crate) enum Database {
+    /// One file: one writer, many readers.
+    Sqlite { writer: SqlitePool, reader: SqlitePool },
+    /// A server.
+    Postgres(PgPool),
+}
+
+/// A value of one of the three types that both databases have.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    Int(Option<i64>),
+    Text(Option<String>),
+    Bytes(Option<Vec<u8>>),
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(Some(number))
+    }
+}
+
+impl From<Option<i64>> for Value {
+    fn from(number: Option<i64>) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl From<Option<String>> for Value {
+    fn from(text: Option<String>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(Some(bytes))
+    }
+}
+
+impl From<Option<Vec<u8>>> for Value {
+    fn from(bytes: Option<Vec<u8>>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<Hash> for Value {
+    fn from(hash: Hash) -> Self {
+        Self::Bytes(Some(hash.0.to_vec()))
+    }
+}
+
+/// A row of either database.
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+macro_rules! get {
+    ($self:ident, $index:ident) => {
+        match $self {
+            Row::Sqlite(row) => row.try_get_unchecked($index).map_err(StoreError::from),
+            Row::Postgres(row) => row.try_get_unchecked($index).map_err(StoreError::from),
+        }
+    };
+}
+
+impl Row {
+    pub(crate) fn int(&self, index: usize) -> Result<i64, StoreError> {
+        get!(self, index)
+    }
+
+    pub(crate) fn opt_int(&self, index: usize) -> Result<Option<i64>, StoreError> {
+        get!(self, index)
+    }
+
+    pub(crate) fn text(&self, index: usize) -> Result<String, StoreError> {
+        get!(self, index)
+    }
+
+    pub(crate) fn opt_text(&self, index: usize) -> Result<Option<String>, StoreError> {
+        get!(self, index)
+    }
+
+    pub(crate) fn bytes(&self, index: usize) -> Result<Vec<u8>, StoreError> {
+        get!(self, index)
+    }
+
+    pub(crate) fn opt_bytes(&self, index: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        get!(self, index)
+    }
+
+    pub(crate) fn hash(&self, index: usize) -> Result<Hash, StoreError> {
+        Hash::from_slice(&self.bytes(index)?)
+            .ok_or_else(|| StoreError::Damaged("a hash of another length".to_owned()))
+    }
+}
+
+type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
+type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
+
+fn sqlite_query(sql: &str, values: &[Value]) -> SqliteQuery<'static> {
+    values.iter().fold(sqlx::query(AssertSqlSafe(sql.to_owned())), |query, value| match value {
+        Value::Int(number) => query.bind(*number),
+        Value::Text(text) => query.bind(text.clone()),
+        Value::Bytes(bytes) => query.bind(bytes.clone()),
+    })
+}
+
+fn pg_query(sql: &str, values: &[Value]) -> PgQuery<'static> {
+    values.iter().fold(sqlx::query(AssertSqlSafe(sql.to_owned())), |query, value| match value {
+        Value::Int(number) => query.bind(*number),
+        Value::Text(text) => query.bind(text.clone()),
+        Value::Bytes(bytes) => query.bind(bytes.clone()),
+    })
+}
+
+impl Database {
+    /// Connects; a SQLite file is made if it is missing.
+    pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::open(url, error))?;
+            let pool = PgPoolOptions::new()
+                .max_connections(8)
+                .acquire_timeout(Duration::from_secs(15))
+                .connect_with(options)
+                .await
+                .map_err(|error| StoreError::open(url, error))?;
+            return Ok(Self::Postgres(pool));
+        }
+        let path = url.strip_prefix("sqlite:").map_or(url, |rest| rest.strip_prefix("//").unwrap_or(rest));
+        if path.contains("://") {
+            return Err(StoreError::Url(url.split("://").next().unwrap_or_default().to_owned()));
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(30))
+            .pragma("cache_size", "-32768")
+            .pragma("temp_store", "memory");
+        let open = |error| StoreError::open(path, error);
+        let writer =
+            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(options)
+            .await
+            .map_err(|error| StoreError::open(path, error))?;
+        Ok(Self::Sqlite { writer, reader })
+    }
+
+    /// Begins a transaction that writes.
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Begins a transaction that only reads.
+    pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Waits for what is open and closes.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, reader } => {
+                reader.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// A transaction; dropped without [`commit`](Self::commit) it leaves nothing.
+pub(crate) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Runs several statements without values: a migration. `{key}` and `{bytes}` stand for types.
+    pub(crate) async fn script(&mut self, sql: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => {
+                let sql = sql.replace("{key}", "integer primary key").replace("{bytes}", "blob");
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut **tx).await?;
+            }
+            Self::Postgres(tx) => {
+                let sql = sql.replace("{key}", "bigint primary key").replace("{bytes}", "bytea");
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut **tx).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one statement and says how many rows it changed.
+    pub(crate) async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
+        Ok(match self {
+            Self::Sqlite(tx) => sqlite_query(sql, values).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => pg_query(sql, values).execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
+    /// Runs one query.
+    pub(crate) async fn fetch(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(tx) => {
+                sqlite_query(sql, values).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
+            }
+            Self::Postgres(tx) => {
+                pg_query(sql, values).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// Runs a query whose text ends in a column, for rows where that column is one of `keys`.
+    pub(crate) async fn fetch_in(&mut self, sql: &str, keys: &[i64]) -> Result<Vec<Row>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(match self {
+            Self::Sqlite(tx) => {
+                let sql = format!("{sql} in (select value from json_each($1))");
+                let list = serde_json::to_string(keys).unwrap_or_default();
+                let query = sqlx::query(AssertSqlSafe(sql)).bind(list);
+                query.fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
+            }
+            Self::Postgres(tx) => {
+                let query = sqlx::query(AssertSqlSafe(format!("{sql} = any($1)"))).bind(keys.to_vec());
+                query.fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// As [`fetch_in`](Self::fetch_in), with text keys as the last value after others.
+    pub(crate) async fn fetch_in_text(
+        &mut self,
+        sql: &str,
+        values: &[Value],
+        keys: &[&str],
+    ) -> Result<Vec<Row>, StoreError> {
+        let place = values.len() + 1;
+        Ok(match self {
+            Self::Sqlite(tx) => {
+                let sql = format!("{sql} in (select value from json_each(${place}))");
+                let list = serde_json::to_string(keys).unwrap_or_default();
+                let query = sqlite_query(&sql, values).bind(list);
+                query.fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
+            }
+            Self::Postgres(tx) => {
+                let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+                let query = pg_query(&format!("{sql} = any(${place})"), values).bind(keys);
+                query.fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// Deletes the rows whose `column` is one of `keys`.
+    pub(crate) async fn delete_in(
+        &mut self,
+        table: &str,
+        column: &str,
+        keys: &[i64],
+    ) -> Result<(), StoreError> {
+        self.fetch_in(&format!("delete from {table} where {column}"), keys).await.map(|_| ())
+    }
+
+    /// Inserts many rows, many a statement. All rows have the columns' types.
+    pub(crate) async fn insert_rows(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rows: Vec<Vec<Value>>,
+    ) -> Result<(), StoreError> {
+        self.insert_rows_or(table, columns, rows, "").await
+    }
+
+    /// Inserts many rows, with an `on conflict` clause.
+    pub(crate) async fn insert_rows_or(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rows: Vec<Vec<Value>>,
+        conflict: &str,
+    ) -> Result<(), StoreError> {
+        let names = columns.join(", ");
+        match self {
+            Self::Sqlite(tx) => {
+                let per_statement = (SQLITE_VALUES / columns.len()).max(1);
+                let mut rows = rows.into_iter();
+                loop {
+                    let batch: Vec<Vec<Value>> = rows.by_ref().take(per_statement).collect();
+                    if batch.is_empty() {
+                        break;
+                    }
+                    let full = batch.len() == per_statement;
+                    let sql = values_sql(table, &names, columns.len(), batch.len(), conflict);
+                    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(full);
+                    for value in batch.into_iter().flatten() {
+                        query = match value {
+                            Value::Int(number) => query.bind(number),
+                            Value::Text(text) => query.bind(text),
+                            Value::Bytes(bytes) => query.bind(bytes),
+                        };
+                    }
+                    query.execute(&mut **tx).await?;
+                }
+            }
+            Self::Postgres(tx) => {
+                let mut rows = rows.into_iter();
+                loop {
+                    let batch: Vec<Vec<Value>> = rows.by_ref().take(POSTGRES_ROWS).collect();
+                    if batch.is_empty() {
+                        break;
+                    }
+                    insert_arrays(tx, table, &names, columns.len(), batch, conflict).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first of `count` unused ids of a table.
+    pub(crate) async fn next_ids(&mut self, table: &str, count: usize) -> Result<i64, StoreError> {
+        if count == 0 {
+            return Ok(0);
+        }
+        let rows = self.fetch(&format!("select coalesce(max(id), 0) + 1 from {table}"), &[]).await?;
+        rows.first().map_or(Ok(1), |row| row.int(0))
+    }
+
+    /// A value of the `meta` table.
+    pub(crate) async fn meta(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        let rows = self.fetch("select value from meta where name = $1", &[name.into()]).await?;
+        rows.first().map(|row| row.text(0)).transpose()
+    }
+
+    /// Sets a value of the `meta` table.
+    pub(crate) async fn set_meta(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
+        let sql = "insert into meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
+        self.execute(sql, &[name.into(), value.into()]).await.map(|_| ())
+    }
+}
+
+fn values_sql(table: &str, names: &str, columns: usize, rows: usize, conflict: &str) -> String {
+    let mut sql = format!("insert into {table} ({names}) values ");
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ",(" });
+        for column in 0..columns {
+            sql.push_str(if column == 0 { "?" } else { ",?" });
+        }
+        sql.push(')');
+    }
+    sql.push(' ');
+    sql.push_str(conflict);
+    sql
+}
+
+/// Sends a batch as one array a column: one short statement, whatever the number of rows.
+async fn insert_arrays(
+    tx: &mut Transaction<'static, Postgres>,
+    table: &str,
+    names: &str,
+    columns: usize,
+    batch: Vec<Vec<Value>>,
+    conflict: &str,
+) -> Result<(), StoreError> {
+    enum Column {
+        Int(Vec<Option<i64>>),
+        Text(Vec<Option<String>>),
+        Bytes(Vec<Option<Vec<u8>>>),
+    }
+    let mut arrays: Vec<Column> = Vec::with_capacity(columns);
+    for row in batch {
+        for (index, value) in row.into_iter().enumerate() {
+            if arrays.len() == index {
+                arrays.push(match value {
+                    Value::Int(_) => Column::Int(Vec::new()),
+                    Value::Text(_) => Column::Text(Vec::new()),
+                    Value::Bytes(_) => Column::Bytes(Vec::new()),
+                });
+            }
+            match (&mut arrays[index], value) {
+                (Column::Int(list), Value::Int(value)) => list.push(value),
+                (Column::Text(list), Value::Text(value)) => list.push(value),
+                (Column::Bytes(list), Value::Bytes(value)) => list.push(value),
+                _ => return Err(StoreError::Damaged(format!("column {index} of {table} has two types"))),
+            }
+        }
+    }
+    let casts: Vec<String> = arrays
+        .iter()
+        .enumerate()
+        .map(|(index, column)| {
+            let kind = match column {
+                Column::Int(_) => "bigint",
+                Column::Text(_) => "text",
+                Column::Bytes(_) => "bytea",
+            };
+            format!("${}::{kind}[]", index + 1)
+        })
+        .collect();
+    let sql = format!("insert into {table} ({names}) select * from unnest({}) {conflict}", casts.join(", "));
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for column in arrays {
+        query = match column {
+            Column::Int(list) => query.bind(list),
+            Column::Text(list) => query.bind(list),
+            Column::Bytes(list) => query.bind(list),
+        };
+    }
+    query.execute(&mut **tx).await?;
+    Ok(())
+}

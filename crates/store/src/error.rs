@@ -1,0 +1,118 @@
+//! Why the store failed, and what to do.
+
+/// Why the store failed. Messages are fragments that fit after "failed to …: ".
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address is neither a file nor Postgres.
+    #[error("no store speaks `{0}://` (expected sqlite:PATH or postgres://USER@HOST/DATABASE)")]
+    Url(String),
+    /// The database can't be opened.
+    #[error("cannot open the store {place}: {reason}")]
+    Open {
+        /// Where, without a password.
+        place: String,
+        /// Why and what to do.
+        reason: String,
+        /// What the driver says.
+        #[source]
+        cause: sqlx::Error,
+    },
+    /// The store was written by a later version of the program.
+    #[error(
+        "the store has schema {found}, this program knows {known}: use a newer tributary, or another store"
+    )]
+    Newer {
+        /// The store's schema.
+        found: i64,
+        /// The program's schema.
+        known: i64,
+    },
+    /// No space is left.
+    #[error("the disk is full: nothing of the last step was kept; free some space and run the command again")]
+    DiskFull(#[source] sqlx::Error),
+    /// The store may not be written.
+    #[error("the store is read-only: check the permissions of the file and its folder")]
+    ReadOnly(#[source] sqlx::Error),
+    /// Somebody else writes.
+    #[error("the store is in use by another process: wait until it is done")]
+    Busy(#[source] sqlx::Error),
+    /// What was read is not what was written.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// A completed walk over all ids would delete too much.
+    #[error(
+        "stream `{stream}` would lose {missing} of {known} records: nothing was deleted; if that is right, run again with --allow-mass-delete"
+    )]
+    MassDelete {
+        /// The stream.
+        stream: String,
+        /// Records that were not seen.
+        missing: u64,
+        /// Records that are known.
+        known: u64,
+    },
+    /// A secret can't be opened with this key.
+    #[error(
+        "the stored secret of `{0}` does not open with this key: set the TRIBUTARY_KEY it was sealed with"
+    )]
+    Sealed(String),
+    /// Anything else the database says.
+    #[error("the database says: {0}")]
+    Sql(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Explains why a database could not be opened.
+    pub(crate) fn open(url: &str, cause: sqlx::Error) -> Self {
+        let place = redacted(url);
+        let text = cause.to_string();
+        let reason = if text.contains("unable to open database file") {
+            "the folder does not exist or may not be written".to_owned()
+        } else if text.contains("readonly") || text.contains("read-only") {
+            "it may not be written: check the permissions of the file and its folder".to_owned()
+        } else if text.contains("not a database") {
+            "the file is no SQLite database".to_owned()
+        } else if matches!(cause, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) {
+            format!("no answer ({text}): is the server running, and the address right?")
+        } else {
+            text
+        };
+        Self::Open { place, reason, cause }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+        let text = error.to_string();
+        if code == "13" || code == "53100" || text.contains("disk is full") {
+            Self::DiskFull(error)
+        } else if code == "25006" || text.contains("readonly database") {
+            Self::ReadOnly(error)
+        } else if text.contains("database is locked") {
+            Self::Busy(error)
+        } else {
+            Self::Sql(error)
+        }
+    }
+}
+
+/// An address without its password.
+fn redacted(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(start), Some(end)) if start + 3 < end => {
+            let user = url[start + 3..end].split(':').next().unwrap_or_default();
+            format!("{}{user}{}", &url[..start + 3], &url[end..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(super::redacted("postgres://ann:secret@host/db"), "postgres://ann@host/db");
+        assert_eq!(super::redacted("tributary.db"), "tributary.db");
+    }
+}
