@@ -65,6 +65,11 @@ impl Config {
         Self::parse(Text { path: path.to_owned(), text }, connectors)
     }
 
+    /// What holds without a file.
+    pub(crate) fn absent(path: &Path, connectors: &[&dyn Connector]) -> Result<Self, Diagnostic> {
+        Self::parse(Text { path: path.to_owned(), text: String::new() }, connectors)
+    }
+
     /// Reads a file's text.
     fn parse(text: Text, connectors: &[&dyn Connector]) -> Result<Self, Diagnostic> {
         let mut table = DeTable::parse(&text.text).map_err(|error| text.toml(&error))?;

@@ -1,0 +1,98 @@
+//! One module a command: it gathers what the question needs, asks, and hands the answer to `show`.
+
+mod check;
+mod init;
+
+use std::path::{Path, PathBuf};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::{Arguments, Command, Format, Global};
+use crate::config::{Config, SourceConfig};
+use crate::failure::{Failure, Outcome};
+use crate::show::progress::Progress;
+use crate::{config, connectors};
+
+/// The configuration file that is read if none is named.
+const DEFAULT_CONFIG: &str = "tributary.toml";
+
+/// Carries out a command.
+pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
+    let global = arguments.global;
+    match arguments.command {
+        Command::Init { force } => init::run(&global, force),
+        Command::Check { sources } => check::run(&Context::load(&global)?, &sources).await,
+        _ => Err(Failure::failed("this command is not there yet")),
+    }
+}
+
+/// What most commands need.
+pub(crate) struct Context {
+    /// The configuration.
+    pub(crate) config: Config,
+    /// The store's address.
+    pub(crate) store: String,
+    /// How data is printed.
+    pub(crate) format: Format,
+    /// Where talk goes.
+    pub(crate) progress: Progress,
+    /// Set by Ctrl-C: end after the page in hand.
+    pub(crate) cancel: CancellationToken,
+}
+
+impl Context {
+    /// Reads the configuration. Without one, naming a store is enough.
+    fn load(global: &Global) -> Result<Self, Failure> {
+        let connectors = connectors::all();
+        let path = global.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
+        let config = if global.config.is_none() && global.store.is_some() && !path.exists() {
+            Config::absent(&path, &connectors)?
+        } else {
+            Config::load(&path, &connectors)?
+        };
+        Ok(Self {
+            store: global.store.clone().unwrap_or_else(|| config.store.clone()),
+            config,
+            format: global.format,
+            progress: Progress::to_stderr(),
+            cancel: cancel_on_ctrl_c(),
+        })
+    }
+
+    /// The configured sources of these ids; all of them without ids.
+    fn sources(&self, ids: &[String]) -> Result<Vec<&SourceConfig>, Failure> {
+        let known: Vec<&str> = self.config.sources.iter().map(|source| source.id.as_str()).collect();
+        if let Some(unknown) = ids.iter().find(|id| !known.contains(&id.as_str())) {
+            return Err(Failure::usage(format!("no source has the id `{unknown}`")).hint(
+                if known.is_empty() {
+                    "the configuration has no [[source]]".to_owned()
+                } else {
+                    config::suggest::hint(unknown, &known)
+                },
+            ));
+        }
+        let chosen = |source: &&SourceConfig| ids.is_empty() || ids.contains(&source.id);
+        Ok(self.config.sources.iter().filter(chosen).collect())
+    }
+}
+
+/// The first Ctrl-C asks for an orderly end, the second ends at once.
+fn cancel_on_ctrl_c() -> CancellationToken {
+    let cancel = CancellationToken::new();
+    let token = cancel.clone();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if token.is_cancelled() {
+                std::process::exit(130);
+            }
+            eprintln!("stopping after the page in hand; press Ctrl-C again to stop at once");
+            token.cancel();
+        }
+    });
+    cancel
+}
+
+/// Where a command writes its configuration, or would read it from.
+fn config_path(global: &Global) -> &Path {
+    global.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG))
+}
