@@ -1,10 +1,11 @@
-//! Developer commands: `cargo xtask test`, `cargo xtask ci`.
+//! Developer commands: `cargo xtask demo`, `test` and `ci`.
 //!
 //! What continuous integration runs and what a developer runs by hand is the same code, here. Not responsible
 //! for anything a user of Tributary needs: that is the `tributary` binary.
 
 mod checks;
 mod ci;
+mod demo;
 mod shell;
 mod test;
 mod tools;
@@ -23,6 +24,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Build Tributary and let it make a company up, import it and report on it.
+    Demo {
+        /// Passed on to `tributary demo`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Install what the tests need and the machine lacks, then run every test.
     Test {
         /// Passed on to the test runner, such as a part of a test's name.
@@ -35,6 +42,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Demo { rest } => demo::run(&rest),
         Command::Test { rest } => test::run(&rest),
         Command::Ci => ci::run(),
     };
