@@ -1,7 +1,9 @@
 //! Time: microseconds UTC, and the one place where dates are read.
 //!
-//! Nothing here reads a clock. Vendors write dates in six forms; [`Time::parse`] reads them all, so that no
-//! connector brings a seventh parser.
+//! Nothing here reads a clock. Vendors write dates in a handful of forms; [`When::parse`] reads them all, so
+//! that no connector brings a parser of its own.
+
+mod parse;
 
 use std::fmt;
 
@@ -35,10 +37,18 @@ pub enum When {
     Day(Span),
 }
 
-/// Why a text is not a time. A fragment that fits after "failed to read the time: ".
+/// Why a text is not a time. Fragments that fit after "failed to read the time: ".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a time (expected RFC 3339 such as 2026-03-31T09:30:00Z, or a date such as 2026-03-31)")]
-pub struct TimeError(pub String);
+pub enum TimeError {
+    /// Neither an instant nor a day.
+    #[error(
+        "`{0}` is not a time (expected RFC 3339 such as 2026-03-31T09:30:00Z, or a date such as 2026-03-31)"
+    )]
+    Time(String),
+    /// Not a calendar period.
+    #[error("`{0}` is not a period (expected 2026, 2026-H1, 2026-Q1, 2026-03 or 2026-03-31)")]
+    Period(String),
+}
 
 impl Time {
     /// The earliest instant.
@@ -106,13 +116,88 @@ impl Zone {
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
     }
+
+    /// The day that holds an instant: 23 to 25 hours of it where clocks change.
+    ///
+    /// The days of a zone leave no gap and do not overlap. Beyond the year 9999, days are those of UTC.
+    pub fn day_of(&self, at: Time) -> Span {
+        self.calendar_day_of(at).unwrap_or_else(|| {
+            let from = Time(at.0.div_euclid(DAY_MICROS).saturating_mul(DAY_MICROS));
+            Span { from, until: from.plus_days(1) }
+        })
+    }
+
+    fn calendar_day_of(&self, at: Time) -> Option<Span> {
+        let date = self.0.to_datetime(at.timestamp()?).date();
+        let day = self.day(date)?;
+        // Clocks set back over midnight show yesterday's date again, in what is already today.
+        if at < day.from {
+            self.day(date.yesterday().ok()?)
+        } else if at >= day.until {
+            self.day(date.tomorrow().ok()?)
+        } else {
+            Some(day)
+        }
+    }
+
+    fn day(&self, date: civil::Date) -> Option<Span> {
+        self.days(date, date.tomorrow().ok()?)
+    }
+
+    fn days(&self, first: civil::Date, after: civil::Date) -> Option<Span> {
+        Some(Span { from: self.midnight(first)?, until: self.midnight(after)? })
+    }
+
+    fn midnight(&self, date: civil::Date) -> Option<Time> {
+        self.instant(date.at(0, 0, 0, 0))
+    }
+
+    fn instant(&self, local: civil::DateTime) -> Option<Time> {
+        let at = self.0.to_ambiguous_timestamp(local).compatible().ok()?;
+        Some(Time(at.as_microsecond()))
+    }
+}
+
+impl Span {
+    /// Whether the instant is within.
+    pub fn contains(self, at: Time) -> bool {
+        self.from <= at && at < self.until
+    }
+
+    /// Reads a year, half, quarter, month or day: `2026`, `2026-H1`, `2026-Q1`, `2026-03` or `2026-03-31`.
+    pub fn parse_period(text: &str, zone: &Zone) -> Result<Self, TimeError> {
+        parse::period(text.trim(), zone).ok_or_else(|| TimeError::Period(text.to_owned()))
+    }
 }
 
 impl When {
     /// Reads any of the forms that vendors and spreadsheets write; a time without zone is in `zone`.
+    ///
+    /// | form | example | read as |
+    /// |---|---|---|
+    /// | RFC 3339, any offset, `T` or blank | `2026-03-31T09:30:00.5+02:00` | instant |
+    /// | offset without colon, as Salesforce writes it | `2026-03-31T09:30:00.000+0000` | instant |
+    /// | blank before the offset or `UTC` | `2026-03-31 09:30:00 UTC` | instant |
+    /// | date and time without offset | `2026-03-31 09:30`, `20260331T09:30:00` | instant in `zone` |
+    /// | German date and time | `31.03.2026 9:30` | instant in `zone` |
+    /// | US date and time | `3/31/2026 9:30:00 AM` | instant in `zone` |
+    /// | 9 or 10 digits | `1774949400` | seconds since 1970 |
+    /// | 12 to 14 digits | `1774949400000` | milliseconds since 1970 |
+    /// | 8 digits | `20260331` | day |
+    /// | a date alone | `2026-03-31`, `31.03.2026`, `3/31/2026` | day |
+    ///
+    /// Slashes always mean month first, and years always have four digits: what could be meant in two ways is
+    /// refused, and so is any other number of digits. A local time that the clocks skipped moves forward by the
+    /// gap, one that happened twice is the earlier. What is finer than a microsecond is cut off.
     pub fn parse(text: &str, zone: &Zone) -> Result<Self, TimeError> {
-        let _ = (civil::Date::default(), zone);
-        Err(TimeError(text.to_owned()))
+        parse::when(text.trim(), zone).ok_or_else(|| TimeError::Time(text.to_owned()))
+    }
+
+    /// A day of the Gregorian calendar, as the instants it covers in `zone`.
+    pub fn from_date(year: i16, month: i8, day: i8, zone: &Zone) -> Result<Self, TimeError> {
+        let date = civil::Date::new(year, month, day).ok();
+        let span = date.and_then(|date| zone.day(date));
+        span.map(Self::Day).ok_or_else(|| TimeError::Time(format!("{year:04}-{month:02}-{day:02}")))
     }
 
     /// The instant itself, or the first of the day: when something began.
