@@ -1,1 +1,15 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+pub mod compare;
+pub mod credit;
+pub mod explain;
+pub mod journey;
+pub mod model;
+pub mod money;
+pub mod paths;
+pub mod reconcile;
+
+pub use credit::{Attribution, By, attribute};
+pub use journey::{Goal, Journeys, Policy, Whose, journeys};
+pub use model::{Model, ModelError};
+pub use money::Rates;

@@ -1,0 +1,64 @@
+//! One deal, touch by touch: weight, money and the rule that gave it, under each model.
+
+use serde::Serialize;
+use tributary_core::money;
+
+use crate::credit::{Worth, worth};
+use crate::journey::{Journey, Journeys};
+use crate::model::Model;
+use crate::money::Rates;
+
+/// One touch of a journey.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Touch {
+    /// The row of the book's touches.
+    #[serde(skip)]
+    pub row: usize,
+    /// What each model gives it, in the order of the models.
+    pub credits: Vec<Credit>,
+}
+
+/// What one model gives one touch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Credit {
+    /// Of the deal.
+    pub weight: f64,
+    /// Minor units of the reporting currency.
+    pub credit_minor: i64,
+    /// The rules that gave it, such as `first + lead`; empty where none did.
+    pub rule: String,
+}
+
+/// Explains one journey under some models.
+pub fn explain(
+    journeys: &Journeys<'_>,
+    journey: &Journey,
+    models: &[Model],
+    rates: &Rates,
+    reporting: tributary_core::Currency,
+) -> Vec<Touch> {
+    let minor = match worth(journey, rates, reporting) {
+        Worth::Minor(minor) => minor,
+        Worth::Unconverted(_) => 0,
+    };
+    let rows = journeys.touches(journey);
+    let mut touches: Vec<Touch> = rows
+        .iter()
+        .map(|row| Touch { row: *row as usize, credits: Vec::with_capacity(models.len()) })
+        .collect();
+    let mut weights = Vec::new();
+    for model in models {
+        let mut rules = vec![Vec::new(); rows.len()];
+        model
+            .bind(journeys)
+            .weigh(journeys, journey, &mut weights, &mut |touch, rule| rules[touch].push(rule.to_owned()));
+        let mut shares = Vec::new();
+        money::split(minor, &weights, &mut shares);
+        for (index, touch) in touches.iter_mut().enumerate() {
+            let (weight, credit_minor) = (weights[index], shares[index]);
+            let rule = if weight > 0.0 { rules[index].join(" + ") } else { String::new() };
+            touch.credits.push(Credit { weight, credit_minor, rule });
+        }
+    }
+    touches
+}

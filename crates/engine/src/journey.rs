@@ -1,0 +1,297 @@
+//! Which touches count for a deal, in what order, and which of them hold a milestone.
+//!
+//! A journey ends at the deal's close (goals won, lost), at its creation (opportunity), or at the time of asking
+//! for what is still open. Nothing after the end counts. Touches without weight are gone before positions and
+//! milestones are found. Not responsible for weights: that is a model.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use tributary_core::book::{Account, Book, Deal, NOBODY, Outcome};
+use tributary_core::time::{Span, Time};
+use tributary_core::{Money, book::Term};
+
+/// What is being credited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Goal {
+    /// Deals closed won, their amount.
+    #[default]
+    Won,
+    /// Deals closed lost, their amount: attribution measures contribution to failure too.
+    Lost,
+    /// Every deal, its amount, credited to what came before its creation.
+    Opportunity,
+    /// Each person with a CRM creation time, one lead each.
+    Lead,
+}
+
+/// Whose touches count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Whose {
+    /// All people of the account, and touches of nobody known.
+    #[default]
+    All,
+    /// The deal's committee.
+    Committee,
+    /// The committee's primary contact.
+    Primary,
+}
+
+/// Which journeys to look at, and how far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// What is being credited.
+    pub goal: Goal,
+    /// Whose touches count.
+    pub whose: Whose,
+    /// Days before the end from which touches count; all of them if `None`.
+    pub lookback_days: Option<f64>,
+    /// The time of asking: where journeys of open deals end.
+    pub as_of: Time,
+    /// Pipelines whose deals count; all if empty.
+    pub pipelines: BTreeSet<String>,
+    /// Further milestones by name, each with the stages that mean it.
+    pub milestones: BTreeMap<String, BTreeSet<String>>,
+    /// When the journey must have ended, if at all.
+    pub period: Option<Span>,
+    /// Attributes that the deal or its account must have.
+    pub filter: Vec<(String, String)>,
+}
+
+impl Policy {
+    /// Won deals, all people, no look-back.
+    pub fn new(as_of: Time) -> Self {
+        Self {
+            goal: Goal::Won,
+            whose: Whose::All,
+            lookback_days: None,
+            as_of,
+            pipelines: BTreeSet::new(),
+            milestones: BTreeMap::new(),
+            period: None,
+            filter: Vec::new(),
+        }
+    }
+}
+
+/// What a journey led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A deal, by row of [`Book::deals`].
+    Deal(usize),
+    /// A lead, by row of [`Book::people`].
+    Lead(usize),
+}
+
+/// What a journey is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A deal's amount.
+    Money(Money),
+    /// A deal without an amount: known, worth nothing.
+    Nothing,
+    /// One lead, in millionths.
+    Lead,
+}
+
+/// Millionths of one lead.
+pub const ONE_LEAD: i64 = 1_000_000;
+
+/// One deal or lead and the touches before it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Journey {
+    /// What it led to.
+    pub subject: Subject,
+    /// The row of [`Book::accounts`].
+    pub account: usize,
+    /// What it is worth.
+    pub value: Value,
+    /// When it ended.
+    pub end: Time,
+    /// Its touches, as a range of [`Journeys::rows`].
+    pub touches: Range<usize>,
+    /// Milestone times by number of [`Journeys::milestones`]; the last time of those that came again.
+    pub times: Vec<Option<Time>>,
+}
+
+/// The journeys of a book under a policy.
+#[derive(Clone, Debug)]
+pub struct Journeys<'b> {
+    /// The book.
+    pub book: &'b Book,
+    /// The goal.
+    pub goal: Goal,
+    /// Rows of [`Book::touches`], journey after journey, each in order of time.
+    pub rows: Vec<u32>,
+    /// The journeys, in the order of the book.
+    pub list: Vec<Journey>,
+    /// Milestone names: `lead`, `opportunity`, `closed`, then the policy's own.
+    pub milestones: Vec<String>,
+    /// Whose touches count.
+    pub whose: Whose,
+}
+
+/// The number of milestones that every journey has: lead, opportunity, closed.
+const BUILT_IN: [&str; 3] = ["lead", "opportunity", "closed"];
+
+/// Finds the journeys of a book.
+pub fn journeys<'b>(book: &'b Book, policy: &Policy) -> Journeys<'b> {
+    let names =
+        BUILT_IN.iter().map(|name| (*name).to_owned()).chain(policy.milestones.keys().cloned()).collect();
+    let mut out = Journeys {
+        book,
+        goal: policy.goal,
+        rows: Vec::new(),
+        list: Vec::new(),
+        milestones: names,
+        whose: policy.whose,
+    };
+    let stages: Vec<Vec<Term>> = policy
+        .milestones
+        .values()
+        .map(|stages| stages.iter().filter_map(|stage| book.terms.find(stage)).collect())
+        .collect();
+    let filter: Vec<(Option<Term>, Option<Term>)> =
+        policy.filter.iter().map(|(name, value)| (book.terms.find(name), book.terms.find(value))).collect();
+    let has = |attributes: &[(Term, Term)], name, value| {
+        attributes.iter().any(|(n, v)| Some(*n) == name && Some(*v) == value && value.is_some())
+    };
+    for (index, account) in book.accounts.iter().enumerate() {
+        if policy.goal == Goal::Lead {
+            if filter.iter().all(|(name, value)| has(&account.attributes, *name, *value)) {
+                leads(&mut out, policy, index, account);
+            }
+            continue;
+        }
+        for row in account.deals.clone() {
+            let deal = &book.deals[row];
+            let fits = filter.iter().all(|(name, value)| {
+                has(&deal.attributes, *name, *value) || has(&account.attributes, *name, *value)
+            });
+            let pipeline = book.terms.get(deal.pipeline).unwrap_or_default();
+            if !fits || !(policy.pipelines.is_empty() || policy.pipelines.contains(pipeline)) {
+                continue;
+            }
+            if let Some(end) = deal_end(deal, policy)
+                && policy.period.is_none_or(|period| period.from <= end && end < period.until)
+            {
+                push_deal(&mut out, policy, (index, account), (row, deal), end, &stages);
+            }
+        }
+    }
+    out
+}
+
+/// When a deal's journey ends; `None` if the deal is not part of the goal.
+fn deal_end(deal: &Deal, policy: &Policy) -> Option<Time> {
+    let close = deal.closed_at.unwrap_or(policy.as_of);
+    match (policy.goal, deal.outcome) {
+        (Goal::Won, Outcome::Won) | (Goal::Lost, Outcome::Lost) => Some(close),
+        (Goal::Opportunity, _) => Some(deal.created_at.unwrap_or(close)),
+        _ => None,
+    }
+}
+
+fn push_deal(
+    out: &mut Journeys<'_>,
+    policy: &Policy,
+    (index, account): (usize, &Account),
+    (row, deal): (usize, &Deal),
+    end: Time,
+    stages: &[Vec<Term>],
+) {
+    let book = out.book;
+    let member = |person: u32| deal.committee.iter().find(|member| member.person == person);
+    let counts = |person: u32| match policy.whose {
+        Whose::All => true,
+        Whose::Committee => member(person).is_some(),
+        Whose::Primary => member(person).is_some_and(|member| member.is_primary),
+    };
+    let touches = select(out, account.touches.clone(), start(policy, end), end, counts);
+    let lead = account.people.clone().filter(|person| counts(*person as u32));
+    let lead = lead.filter_map(|person| book.people[person].created_at).min();
+    let mut times = vec![lead, deal.created_at, deal.closed_at];
+    times.extend(stages.iter().map(|stages| {
+        let entered = deal.stages.iter().filter(|(stage, _)| stages.contains(stage));
+        entered.map(|(_, at)| *at).filter(|at| *at <= end).max()
+    }));
+    for time in &mut times {
+        *time = time.filter(|time| *time <= end);
+    }
+    let value = deal.amount.map_or(Value::Nothing, Value::Money);
+    out.list.push(Journey { subject: Subject::Deal(row), account: index, value, end, touches, times });
+}
+
+fn leads(out: &mut Journeys<'_>, policy: &Policy, index: usize, account: &Account) {
+    for row in account.people.clone() {
+        let person = &out.book.people[row];
+        let Some(end) = person.created_at.filter(|_| person.is_lead_here) else { continue };
+        if policy.period.is_some_and(|period| !(period.from <= end && end < period.until)) {
+            continue;
+        }
+        let touches =
+            select(out, account.touches.clone(), start(policy, end), end, |who| who as usize == row);
+        let mut times = vec![None; out.milestones.len()];
+        times[0] = Some(end);
+        out.list.push(Journey {
+            subject: Subject::Lead(row),
+            account: index,
+            value: Value::Lead,
+            end,
+            touches,
+            times,
+        });
+    }
+}
+
+fn start(policy: &Policy, end: Time) -> Time {
+    match policy.lookback_days {
+        Some(days) => Time(end.0.saturating_sub((days * tributary_core::time::DAY_MICROS as f64) as i64)),
+        None => Time::MIN,
+    }
+}
+
+/// Appends the rows of an account's timeline that count.
+fn select(
+    out: &mut Journeys<'_>,
+    timeline: Range<usize>,
+    start: Time,
+    end: Time,
+    counts: impl Fn(u32) -> bool,
+) -> Range<usize> {
+    let first = out.rows.len();
+    let touches = &out.book.touches;
+    let at = &touches.at[timeline.clone()];
+    let from = timeline.start + at.partition_point(|at| *at < start);
+    let until = timeline.start + at.partition_point(|at| *at <= end);
+    for row in from..until.max(from) {
+        if touches.weight[row] > 0 && counts(touches.person[row]) {
+            out.rows.push(row as u32);
+        }
+    }
+    first..out.rows.len()
+}
+
+impl Journeys<'_> {
+    /// The touches of a journey, as rows of [`Book::touches`].
+    pub fn touches(&self, journey: &Journey) -> &[u32] {
+        &self.rows[journey.touches.clone()]
+    }
+
+    /// The role in which a touch's person took part: the committee's first, then the person's own.
+    pub fn role(&self, journey: &Journey, person: u32) -> Term {
+        if person == NOBODY {
+            return Term::NONE;
+        }
+        let own = self.book.people[person as usize].role;
+        let Subject::Deal(deal) = journey.subject else { return own };
+        let committee = &self.book.deals[deal].committee;
+        committee
+            .iter()
+            .find(|member| member.person == person && !member.role.is_none())
+            .map_or(own, |it| it.role)
+    }
+}

@@ -1,0 +1,187 @@
+//! The rule models on aggregated path files: `path` (steps joined by ` > `), `conversions`, `value`, `nulls`.
+//!
+//! Reading never fails: what can't be used comes back as a problem with its line, and the rest counts. A step is
+//! any text, `(start)` included: start, conversion and null are never texts here.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::{Model, Place};
+
+/// One path and how often it was walked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    /// Its steps in order; never empty.
+    pub steps: Vec<String>,
+    /// How often it ended in a conversion.
+    pub conversions: f64,
+    /// What those conversions were worth together.
+    pub value: f64,
+    /// How often it ended without one.
+    pub nulls: f64,
+}
+
+/// A row that can't be used, or only in part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The line of the file, from 1.
+    pub line: u64,
+    /// Why, and what was done.
+    pub reason: String,
+}
+
+/// What one row of a path file says, as text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Raw<'a> {
+    /// The line of the file, from 1.
+    pub line: u64,
+    /// Steps joined by ` > `.
+    pub path: &'a str,
+    /// A number, 0 if blank.
+    pub conversions: &'a str,
+    /// A number, 0 if blank.
+    pub value: &'a str,
+    /// A number, 0 if blank.
+    pub nulls: &'a str,
+}
+
+/// Reads one row.
+pub fn read(raw: &Raw<'_>, problems: &mut Vec<Problem>) -> Option<Path> {
+    let mut problem = |reason: String| problems.push(Problem { line: raw.line, reason });
+    let steps: Vec<String> = raw.path.split('>').map(str::trim).map(str::to_owned).collect();
+    let filled: Vec<String> = steps.iter().filter(|step| !step.is_empty()).cloned().collect();
+    if filled.is_empty() {
+        problem("the path is empty: the row is left out".to_owned());
+        return None;
+    }
+    if filled.len() < steps.len() {
+        problem(format!("{} blank steps are left out of the path", steps.len() - filled.len()));
+    }
+    let mut number = |name: &str, text: &str| {
+        let text = text.trim();
+        if text.is_empty() {
+            return Some(0.0);
+        }
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Some(number),
+            _ => {
+                problem(format!("{name} `{text}` is not a number: the row is left out"));
+                None
+            }
+        }
+    };
+    let (conversions, value) = (number("conversions", raw.conversions)?, number("value", raw.value)?);
+    let nulls = number("nulls", raw.nulls)?;
+    if conversions < 0.0 || nulls < 0.0 {
+        problem("conversions and nulls must be 0 or more: the row is left out".to_owned());
+        return None;
+    }
+    if conversions == 0.0 && value != 0.0 {
+        problem(format!("value {value} without a conversion: the value is left out"));
+        return Some(Path { steps: filled, conversions, value: 0.0, nulls });
+    }
+    if conversions == 0.0 && nulls == 0.0 {
+        problem("neither conversions nor nulls: the row is left out".to_owned());
+        return None;
+    }
+    Some(Path { steps: filled, conversions, value, nulls })
+}
+
+/// Credit of one step.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// The step.
+    pub key: String,
+    /// Conversions credited to it.
+    pub conversions: f64,
+    /// Value credited to it.
+    pub value: f64,
+    /// Of all conversions.
+    pub share: f64,
+}
+
+/// Why a model can't be used on path files.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// A path has no clock.
+    #[error(
+        "model {0} needs the time of each touch, which path files do not have; use it on a store, or choose linear or position"
+    )]
+    NeedsTimes(String),
+    /// A path has no milestones.
+    #[error(
+        "model {0} needs milestones ({1}), which path files do not have; use it on a store, or choose position"
+    )]
+    NeedsMilestones(String, String),
+}
+
+/// Credits paths under one rule model, by step; largest first, then by key.
+///
+/// Steps of a path that an exclusion names by channel do not count. Sums are compensated, so that the order of the
+/// rows changes no printed digit.
+pub fn attribute(paths: &[Path], model: &Model) -> Result<Vec<Row>, PathError> {
+    if model.needs_times() {
+        return Err(PathError::NeedsTimes(model.name.clone()));
+    }
+    let milestones: Vec<&str> = model.milestones().collect();
+    if !milestones.is_empty() {
+        return Err(PathError::NeedsMilestones(model.name.clone(), milestones.join(", ")));
+    }
+    let excluded = model.spec().exclude.get("channel").cloned().unwrap_or_default();
+    let mut sums: BTreeMap<&str, (Sum, Sum)> = BTreeMap::new();
+    let mut total = Sum::default();
+    for path in paths {
+        for step in &path.steps {
+            sums.entry(step).or_default();
+        }
+        total.add(path.conversions);
+        let mut kept: Vec<&str> = path.steps.iter().map(String::as_str).collect();
+        kept.retain(|step| !excluded.iter().any(|name| name == step));
+        if kept.is_empty() {
+            if model.spec().if_all_excluded == crate::model::IfAllExcluded::Unattributed {
+                continue;
+            }
+            kept = path.steps.iter().map(String::as_str).collect();
+        }
+        let weights = model.weights_at(&Place { touches: kept.len(), anchors: &[] });
+        for (step, weight) in kept.iter().zip(weights) {
+            if let Some((conversions, value)) = sums.get_mut(step) {
+                conversions.add(path.conversions * weight);
+                value.add(path.value * weight);
+            }
+        }
+    }
+    let all = total.get();
+    let mut rows: Vec<Row> = sums
+        .into_iter()
+        .map(|(key, (conversions, value))| Row {
+            key: key.to_owned(),
+            conversions: conversions.get(),
+            value: value.get(),
+            share: if all > 0.0 { conversions.get() / all } else { 0.0 },
+        })
+        .collect();
+    rows.sort_by(|a, b| b.conversions.total_cmp(&a.conversions).then_with(|| a.key.cmp(&b.key)));
+    Ok(rows)
+}
+
+/// A sum that keeps what rounding loses (Neumaier).
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    sum: f64,
+    lost: f64,
+}
+
+impl Sum {
+    fn add(&mut self, value: f64) {
+        let next = self.sum + value;
+        self.lost +=
+            if self.sum.abs() >= value.abs() { (self.sum - next) + value } else { (value - next) + self.sum };
+        self.sum = next;
+    }
+
+    fn get(self) -> f64 {
+        self.sum + self.lost
+    }
+}
