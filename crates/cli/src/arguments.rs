@@ -135,7 +135,7 @@ pub(crate) enum Command {
         /// A CSV file with the columns path (steps joined by ` > `), conversions, value and nulls; `-` is stdin.
         file: PathBuf,
         /// A model; may repeat.
-        #[arg(long, value_name = "NAME", default_values_t = ["first", "last", "linear", "position"].map(String::from))]
+        #[arg(long, value_name = "NAME", default_values_t = ["linear".to_owned()])]
         model: Vec<String>,
     },
 }
@@ -152,7 +152,7 @@ pub(crate) struct Scope {
     /// Up to the end of this day, or to this instant.
     #[arg(long, value_name = "DAY", conflicts_with = "period")]
     pub(crate) to: Option<String>,
-    /// A year, half, quarter or month: 2026, 2026-H1, 2026-Q1, 2026-03.
+    /// A year, half, quarter, month or day: 2026, 2026-H1, 2026-Q1, 2026-03, 2026-03-31.
     #[arg(long, value_name = "PERIOD")]
     pub(crate) period: Option<String>,
     /// Only deals with this attribute, or of accounts with it; may repeat.
@@ -161,7 +161,7 @@ pub(crate) struct Scope {
     /// As the sources were known at this time.
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<String>,
-    /// Whose touches count [default: the configuration's, else account].
+    /// Whose touches count [default: the configuration's, else all].
     #[arg(long, value_enum)]
     pub(crate) whose: Option<Whose>,
     /// How many days before its end a journey may begin [default: the configuration's, else no limit].

@@ -2,10 +2,12 @@
 
 mod check;
 mod init;
+mod paths;
 
 use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
+use tributary_engine::Model;
 
 use crate::arguments::{Arguments, Command, Format, Global};
 use crate::config::{Config, SourceConfig};
@@ -22,6 +24,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     match arguments.command {
         Command::Init { force } => init::run(&global, force),
         Command::Check { sources } => check::run(&Context::load(&global)?, &sources).await,
+        Command::Paths { file, model } => {
+            let own = Context::own_models(&global)?;
+            paths::run(&file, &models(&own, &model)?, global.format)
+        }
         _ => Err(Failure::failed("this command is not there yet")),
     }
 }
@@ -59,6 +65,15 @@ impl Context {
         })
     }
 
+    /// The configuration's own models, where there is a configuration.
+    fn own_models(global: &Global) -> Result<Vec<Model>, Failure> {
+        let path = config_path(global);
+        if global.config.is_none() && !path.exists() {
+            return Ok(Vec::new());
+        }
+        Ok(Config::load(path, &connectors::all())?.models)
+    }
+
     /// The configured sources of these ids; all of them without ids.
     fn sources(&self, ids: &[String]) -> Result<Vec<&SourceConfig>, Failure> {
         let known: Vec<&str> = self.config.sources.iter().map(|source| source.id.as_str()).collect();
@@ -74,6 +89,23 @@ impl Context {
         let chosen = |source: &&SourceConfig| ids.is_empty() || ids.contains(&source.id);
         Ok(self.config.sources.iter().filter(chosen).collect())
     }
+}
+
+/// Models by name: the configuration's own, then the built-in ones.
+fn models(own: &[Model], names: &[String]) -> Result<Vec<Model>, Failure> {
+    let find = |name: &String| match own.iter().find(|model| model.name == *name) {
+        Some(model) => Ok(model.clone()),
+        None => Model::builtin(name).map_err(|_| {
+            let built_in = Model::names();
+            let known: Vec<&str> = own
+                .iter()
+                .map(|model| model.name.as_str())
+                .chain(built_in.iter().map(String::as_str))
+                .collect();
+            Failure::usage(format!("no model is called `{name}`")).hint(config::suggest::hint(name, &known))
+        }),
+    };
+    names.iter().map(find).collect()
 }
 
 /// The first Ctrl-C asks for an orderly end, the second ends at once.

@@ -9,7 +9,7 @@ mod file;
 mod source;
 pub(crate) mod suggest;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -17,12 +17,16 @@ use toml::de::DeTable;
 use tributary_core::money::Currency;
 use tributary_core::time::{Time, Zone};
 use tributary_derive::rules::Rules;
+use tributary_engine::model::{Model, ModelSpec};
 use tributary_source::Connector;
 
 use diagnostic::{Diagnostic, Text};
 use file::File;
 pub(crate) use file::Whose;
 pub(crate) use source::SourceConfig;
+
+/// Anchors that every model may weigh.
+const BUILT_IN_ANCHORS: [&str; 5] = ["first", "last", "lead", "opportunity", "closed"];
 
 /// A configuration that makes sense.
 #[derive(Debug)]
@@ -38,9 +42,11 @@ pub(crate) struct Config {
     /// Where the data is kept.
     pub(crate) store: String,
     /// The pipelines that count; all if empty.
-    pub(crate) pipelines: Vec<String>,
-    /// Milestone by stage.
-    pub(crate) milestones: BTreeMap<String, String>,
+    pub(crate) pipelines: BTreeSet<String>,
+    /// The configuration's own models.
+    pub(crate) models: Vec<Model>,
+    /// Further milestones, each with the stages that mean it.
+    pub(crate) milestones: BTreeMap<String, BTreeSet<String>>,
     /// Under which rules facts become people, accounts, touches and deals.
     pub(crate) rules: Rules,
     /// Whose touches count for a deal.
@@ -99,8 +105,9 @@ impl Config {
             company: file.company.name,
             currency,
             history_start,
-            pipelines: file.deals.pipelines,
-            milestones: file.deals.milestones,
+            pipelines: file.deals.pipelines.into_iter().collect(),
+            models: models(&text, file.models, file.deals.milestones.values())?,
+            milestones: by_milestone(file.deals.milestones),
             rules: Rules {
                 own_domains: file.company.domains,
                 amount_field: file.deals.amount_field,
@@ -125,6 +132,42 @@ impl Config {
 
 fn read_file(table: Spanned<DeTable<'_>>, text: &Text) -> Result<File, Diagnostic> {
     serde::Deserialize::deserialize(toml::Deserializer::from(table)).map_err(|error| text.toml(&error))
+}
+
+/// Each milestone with the stages that mean it.
+fn by_milestone(stages: BTreeMap<String, String>) -> BTreeMap<String, BTreeSet<String>> {
+    let mut milestones: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (stage, milestone) in stages {
+        milestones.entry(milestone).or_default().insert(stage);
+    }
+    milestones
+}
+
+/// Checks the configuration's own models: their names, their weights, the milestones they speak of.
+fn models<'a>(
+    text: &Text,
+    specs: BTreeMap<String, Spanned<ModelSpec>>,
+    milestones: impl Iterator<Item = &'a String>,
+) -> Result<Vec<Model>, Diagnostic> {
+    let known: Vec<&str> = BUILT_IN_ANCHORS.iter().copied().chain(milestones.map(String::as_str)).collect();
+    let mut models = Vec::new();
+    for (name, spec) in specs {
+        let span = spec.span();
+        if Model::names().contains(&name) {
+            return Err(text
+                .at(span, format!("`{name}` is a built-in model"))
+                .hint("give yours another name: reports of one name must mean one thing"));
+        }
+        let model = Model::new(&name, spec.into_inner())
+            .map_err(|error| text.at(span.clone(), format!("model `{name}`: {error}")))?;
+        if let Some(unknown) = model.milestones().find(|milestone| !known.contains(milestone)) {
+            return Err(text
+                .at(span, format!("model `{name}`: no stage means the milestone `{unknown}`"))
+                .hint(suggest::hint(unknown, &known)));
+        }
+        models.push(model);
+    }
+    Ok(models)
 }
 
 fn zone(text: &Text, name: Option<&Spanned<String>>) -> Result<Option<Zone>, Diagnostic> {

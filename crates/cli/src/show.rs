@@ -15,10 +15,40 @@ use crate::failure::Failure;
 pub(crate) use cell::Cell;
 pub(crate) use table::Table;
 
-/// An answer that can be laid out as tables; the first is the data, the others go with it.
+/// An answer that can be laid out as tables.
 pub(crate) trait Answer: Serialize {
-    /// Lays it out.
+    /// Lays it out for people.
     fn tables(&self) -> Vec<Table>;
+
+    /// The rows that CSV holds: the first table, unless an answer says otherwise.
+    fn data(&self) -> Option<Table> {
+        self.tables().into_iter().next()
+    }
+}
+
+/// Answers to one question under several models: JSON is the answer itself if there is one, else an array.
+pub(crate) struct OneOrMore<T>(pub(crate) Vec<T>);
+
+impl<T: Serialize> Serialize for OneOrMore<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [one] => one.serialize(serializer),
+            more => more.serialize(serializer),
+        }
+    }
+}
+
+impl<T: Answer> Answer for OneOrMore<T> {
+    fn tables(&self) -> Vec<Table> {
+        self.0.iter().flat_map(Answer::tables).collect()
+    }
+
+    fn data(&self) -> Option<Table> {
+        let mut all = self.0.iter().filter_map(Answer::data);
+        let mut first = all.next()?;
+        all.for_each(|next| first.append(next));
+        Some(first)
+    }
 }
 
 /// Prints an answer to stdout.
@@ -42,7 +72,7 @@ fn render(answer: &impl Answer, format: Format) -> Result<String, Failure> {
         Format::Json => serde_json::to_string(answer)
             .map(|text| text + "\n")
             .map_err(|error| Failure::failed(format!("failed to write JSON: {error}"))),
-        Format::Csv => answer.tables().first().map(Table::to_csv).unwrap_or_else(|| Ok(String::new())),
+        Format::Csv => answer.data().as_ref().map(Table::to_csv).unwrap_or_else(|| Ok(String::new())),
         Format::Table => Ok(answer.tables().iter().map(Table::to_text).collect::<Vec<_>>().join("\n")),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 use tributary_derive::rules::{ChannelRule, TeamRule};
+use tributary_engine::model::ModelSpec;
 
 /// The whole file, but for `[[source]]`, whose tables belong to the connectors.
 #[derive(Debug, Default, Deserialize)]
@@ -20,6 +21,8 @@ pub(super) struct File {
     pub(super) teams: Vec<TeamRule>,
     /// Reps by team.
     pub(super) reps: BTreeMap<String, Vec<String>>,
+    /// `[models.NAME]`
+    pub(super) models: BTreeMap<String, Spanned<ModelSpec>>,
 }
 
 /// `[company]`
@@ -66,13 +69,23 @@ pub(super) struct Journey {
     pub(super) lookback_days: Option<u32>,
 }
 
+impl From<Whose> for tributary_engine::Whose {
+    fn from(whose: Whose) -> Self {
+        match whose {
+            Whose::All => Self::All,
+            Whose::Committee => Self::Committee,
+            Whose::Primary => Self::Primary,
+        }
+    }
+}
+
 /// Whose touches count for a deal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Whose {
-    /// All people of the account.
+    /// All people of the account, and touches of nobody known.
     #[default]
-    Account,
+    All,
     /// The deal's committee.
     Committee,
     /// The deal's primary contact.

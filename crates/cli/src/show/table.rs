@@ -48,6 +48,12 @@ impl Table {
         self.totals.push(cells);
     }
 
+    /// Appends the rows of a table of the same columns.
+    pub(crate) fn append(&mut self, other: Self) {
+        debug_assert_eq!(self.columns, other.columns, "only like tables are one");
+        self.rows.extend(other.rows);
+    }
+
     /// Appends a line below.
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
