@@ -1,1 +1,7 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod pass;
+mod report;
+
+pub use pass::{Options, SourceRun, normalizer_key, run};
+pub use report::{Event, Observer, Outcome, Report, Silent, SourceReport, StreamReport};

@@ -1,0 +1,371 @@
+//! The loop: stream by stream, part by part, page by page.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use tokio_util::sync::CancellationToken;
+use tributary_core::Time;
+use tributary_core::id::Hash;
+use tributary_source::{
+    Connector, Covers, Cursor, Error, Finding, Mode, Next, NextStep, Page, Part, Record, Resume, Settings,
+    Source, Span, Stream, Task,
+};
+use tributary_store::landing::{
+    self, Deletes, Incoming, Landed, Landing, RunOutcome, Said, SourceKey, State,
+};
+use tributary_store::{Store, StoreError};
+
+use crate::report::{Event, Observer, Outcome, Report, SourceReport, StreamReport};
+
+/// A source to pull.
+#[derive(Clone)]
+pub struct SourceRun {
+    /// The source's stable id.
+    pub id: String,
+    /// Its connector.
+    pub connector: Arc<dyn Connector>,
+    /// Its settings.
+    pub settings: Settings,
+}
+
+/// How to run a pass.
+#[derive(Clone)]
+pub struct Options {
+    /// Deletes what a completed walk did not see, however much.
+    pub allow_mass_delete: bool,
+    /// Tells the time at which pages are observed: landing is left of the pure line.
+    pub now: Arc<dyn Fn() -> Time + Send + Sync>,
+}
+
+/// The span names that an interrupted pull is remembered by.
+const SINCE: &str = "since";
+const SWEEP: &str = "sweep";
+
+/// Which normaliser made the facts: the connector's version and everything in the settings that it may read.
+pub fn normalizer_key(connector: &dyn Connector, settings: &Settings) -> String {
+    let version = connector.normalizer_version().to_string();
+    Hash::of("normalizer", &[connector.name(), &version, &settings.values.to_string(), settings.zone.name()])
+        .to_string()
+}
+
+/// Pulls every source once, all at the same time.
+pub async fn run(
+    store: &Store,
+    sources: &[SourceRun],
+    options: &Options,
+    observer: &dyn Observer,
+    stop: &CancellationToken,
+) -> Result<Report, StoreError> {
+    let passes = sources.iter().map(|source| async move {
+        observer.event(&source.id, Event::Started);
+        let report = Pass::run(store, source, options, observer, stop).await;
+        observer.event(&source.id, Event::Ended);
+        report
+    });
+    let sources = join_all(passes).await.into_iter().collect::<Result<_, _>>()?;
+    Ok(Report { sources })
+}
+
+/// The pass of one source.
+struct Pass<'a> {
+    store: &'a Store,
+    run: &'a SourceRun,
+    options: &'a Options,
+    observer: &'a dyn Observer,
+    stop: &'a CancellationToken,
+    key: SourceKey,
+    states: BTreeMap<(String, String), State>,
+    report: SourceReport,
+}
+
+/// Why a part's pull ended early.
+enum Halt {
+    Stopped,
+    Source(Error),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl<'a> Pass<'a> {
+    async fn run(
+        store: &'a Store,
+        run: &'a SourceRun,
+        options: &'a Options,
+        observer: &'a dyn Observer,
+        stop: &'a CancellationToken,
+    ) -> Result<SourceReport, StoreError> {
+        let normalizer = normalizer_key(run.connector.as_ref(), &run.settings);
+        let settings = run.settings.values.to_string();
+        let (key, stale) =
+            store.register_source(&run.id, run.connector.name(), &settings, &normalizer).await?;
+        let states = store.states(key).await?;
+        let report = SourceReport {
+            source: run.id.clone(),
+            outcome: Outcome::Ok,
+            streams: Vec::new(),
+            renormalized: 0,
+            findings: Vec::new(),
+        };
+        let mut pass = Self { store, run, options, observer, stop, key, states, report };
+        let id = store.begin_run(key, (options.now)()).await?;
+        if stale {
+            pass.renormalize(&normalizer).await?;
+        }
+        let store_failed = pass.streams().await;
+        if let Err(error) = &store_failed {
+            pass.fail(NextStep::Retry, error.to_string());
+        }
+        let (outcome, message) = match &pass.report.outcome {
+            Outcome::Ok => (RunOutcome::Ok, None),
+            Outcome::Failed { message, .. } => (RunOutcome::Failed, Some(message.clone())),
+            Outcome::Interrupted { .. } => (RunOutcome::Interrupted, None),
+        };
+        store.end_run(id, (options.now)(), outcome, message.as_deref(), pass.report.landed()).await?;
+        Ok(pass.report)
+    }
+
+    async fn renormalize(&mut self, normalizer: &str) -> Result<(), StoreError> {
+        let streams = self.run.connector.streams();
+        let normalize = |stream: &str, id: &str, stamp: Option<Time>, body: &[u8]| {
+            let Some(stream) = streams.iter().find(|known| known.name == stream) else {
+                return Said::default();
+            };
+            let body = Some(body.to_vec().into_boxed_slice());
+            self.said(&Record { stream: stream.name, id: id.to_owned(), stamp, body, origin: None })
+        };
+        let changed = self.store.renormalize(self.key, normalizer, &normalize).await?;
+        self.report.renormalized = changed;
+        Ok(())
+    }
+
+    fn said(&self, record: &Record) -> Said {
+        let normalized = self.run.connector.normalize(&self.run.settings, record);
+        let problems =
+            normalized.problems.into_iter().map(|problem| (problem.field, problem.reason)).collect();
+        Said { facts: normalized.facts, problems }
+    }
+
+    /// Keeps the first failure.
+    fn fail(&mut self, next: NextStep, message: String) {
+        if self.report.outcome == Outcome::Ok {
+            self.report.outcome = Outcome::Failed { next, message };
+        }
+    }
+
+    async fn streams(&mut self) -> Result<(), StoreError> {
+        let source = match self.run.connector.connect(&self.run.settings) {
+            Ok(source) => source,
+            Err(error) => {
+                self.fail(error.next, described(&error));
+                return Ok(());
+            }
+        };
+        let streams = self.run.connector.streams();
+        for (index, stream) in streams.iter().enumerate() {
+            let parts = match source.parts(stream).await {
+                Ok(parts) => parts,
+                Err(error) if self.goes_on(stream, &error) => continue,
+                Err(_) => return Ok(()),
+            };
+            for (place, part) in parts.iter().enumerate() {
+                match self.part(source.as_ref(), stream, part).await {
+                    Ok(()) => {}
+                    Err(Halt::Store(StoreError::MassDelete { stream, missing, known })) => {
+                        let error = StoreError::MassDelete { stream, missing, known };
+                        self.fail(NextStep::FixConfig, error.to_string());
+                    }
+                    Err(Halt::Store(error)) => return Err(error),
+                    Err(Halt::Source(error)) if self.goes_on(stream, &error) => {}
+                    Err(Halt::Source(_)) => return Ok(()),
+                    Err(Halt::Stopped) => {
+                        let rest = parts[place..].iter().map(|part| name(stream, part));
+                        let after = streams[index + 1..].iter().map(|stream| stream.name.to_owned());
+                        self.report.outcome = Outcome::Interrupted { left: rest.chain(after).collect() };
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The one decision on errors: whether the source's other streams go on.
+    fn goes_on(&mut self, stream: &Stream, error: &Error) -> bool {
+        match error.next {
+            NextStep::SkipStream | NextStep::SkipPart => {
+                let message = format!("{}: {}", stream.name, described(error));
+                self.report.findings.push(Finding { code: "stream-skipped".to_owned(), message });
+                true
+            }
+            NextStep::Retry | NextStep::SplitWindow | NextStep::SkipRecord | NextStep::Restart => {
+                self.fail(error.next, format!("{}: {}", stream.name, described(error)));
+                true
+            }
+            NextStep::FixConfig | NextStep::Reauthorize | NextStep::Wait(_) | NextStep::Bug => {
+                self.fail(error.next, described(error));
+                false
+            }
+        }
+    }
+
+    /// Pulls one part: what changed since the cursor, then, where deletes are found that way, all ids.
+    async fn part(&mut self, source: &dyn Source, stream: &'static Stream, part: &Part) -> Result<(), Halt> {
+        let state = self.states.remove(&(stream.name.to_owned(), part.0.clone())).unwrap_or_default();
+        let cursor = state.cursor.clone().filter(|_| stream.mode != Mode::Snapshot).map(Cursor);
+        let is_first = state.cursor.is_none();
+        let (sweep_resume, since_resume) = match state.open {
+            Some((span, resume)) if span == SWEEP => (Some(Resume(resume)), None),
+            Some((_, resume)) => (None, Some(Resume(resume))),
+            None => (None, None),
+        };
+        self.report.streams.push(StreamReport {
+            stream: stream.name,
+            part: part.0.clone(),
+            landed: Landed::default(),
+            complete: false,
+        });
+        if sweep_resume.is_none() {
+            let mut task = Task {
+                stream: stream.name,
+                part: part.clone(),
+                span: Span::Since(cursor),
+                resume: since_resume,
+            };
+            match self.span(source, &task, SINCE).await {
+                Err(Halt::Source(error)) if error.next == NextStep::Restart => {
+                    // The cursor is lost: everything again, which adds nothing that is known.
+                    self.store.forget_state(self.key, stream.name, &part.0).await?;
+                    task = Task { span: Span::Since(None), resume: None, ..task };
+                    self.span(source, &task, SINCE).await?;
+                }
+                other => other?,
+            }
+        }
+        // A first read saw every id there is.
+        if stream.sweeps && !(is_first && sweep_resume.is_none()) {
+            let task =
+                Task { stream: stream.name, part: part.clone(), span: Span::Sweep, resume: sweep_resume };
+            self.span(source, &task, SWEEP).await?;
+        }
+        if let Some(report) = self.report.streams.last_mut() {
+            report.complete = true;
+        }
+        Ok(())
+    }
+
+    /// Pulls one span to its end, landing each page while the next is on its way.
+    async fn span(&mut self, source: &dyn Source, task: &Task, span: &'static str) -> Result<(), Halt> {
+        if self.stop.is_cancelled() {
+            return Err(Halt::Stopped);
+        }
+        let mut page = source.pull(task).await.map_err(Halt::Source)?;
+        let mut last = task.resume.clone();
+        loop {
+            let more = match &page.next {
+                Next::More(resume) => {
+                    if last.as_ref() == Some(resume) {
+                        let message = "the vendor sends the same next page again and again; nothing is lost, report this";
+                        return Err(Halt::Source(Error::new(NextStep::Retry, message)));
+                    }
+                    last = Some(resume.clone());
+                    Some(Task { resume: Some(resume.clone()), ..task.clone() })
+                }
+                Next::Done(_) => None,
+            };
+            let stopping = self.stop.is_cancelled();
+            let ahead = async {
+                match &more {
+                    Some(task) if !stopping => Some(source.pull(task).await),
+                    _ => None,
+                }
+            };
+            let (landed, ahead) = futures::join!(self.land(task, span, &page), ahead);
+            let landed = landed?;
+            if let Some(report) = self.report.streams.last_mut() {
+                report.landed += landed;
+            }
+            let progress = page.progress;
+            let event = Event::Page { stream: task.stream, part: task.part.0.clone(), landed, progress };
+            self.observer.event(&self.run.id, event);
+            if more.is_none() {
+                return Ok(());
+            }
+            if self.stop.is_cancelled() {
+                return Err(Halt::Stopped);
+            }
+            match ahead {
+                Some(next) => page = next.map_err(Halt::Source)?,
+                None => return Err(Halt::Stopped),
+            }
+        }
+    }
+
+    async fn land(&self, task: &Task, span: &'static str, page: &Page) -> Result<Landed, StoreError> {
+        let records: Vec<Incoming<'_>> = page
+            .records
+            .iter()
+            .map(|record| Incoming {
+                stream: record.stream,
+                id: &record.id,
+                stamp: record.stamp,
+                body: record.body.as_deref(),
+                origin: record.origin.as_deref(),
+            })
+            .collect();
+        let rejects: Vec<landing::Reject<'_>> = page
+            .rejects
+            .iter()
+            .map(|reject| landing::Reject {
+                stream: reject.stream,
+                origin: &reject.origin,
+                field: &reject.problem.field,
+                reason: &reject.problem.reason,
+                body: &reject.body,
+            })
+            .collect();
+        let deletes = match (page.covers, &task.span) {
+            (Covers::Upsert, Span::Since(_) | Span::Window(_)) => Deletes::Nothing,
+            _ if self.options.allow_mass_delete => Deletes::UnseenHoweverMany,
+            _ => Deletes::Unseen,
+        };
+        let next = match (&page.next, &task.span) {
+            (Next::More(resume), _) => landing::Next::More { span, resume: &resume.0 },
+            (Next::Done(_), Span::Sweep) => landing::Next::Done { cursor: None },
+            (Next::Done(cursor), _) => landing::Next::Done { cursor: Some(&cursor.0) },
+        };
+        let page_in = Landing {
+            source: self.key,
+            stream: task.stream,
+            part: &task.part.0,
+            observed_at: (self.options.now)(),
+            records: &records,
+            rejects: &rejects,
+            seen: &page.seen,
+            next,
+            deletes,
+        };
+        self.store.land(&page_in, &|index| self.said(&page.records[index])).await
+    }
+}
+
+fn name(stream: &Stream, part: &Part) -> String {
+    if part.0.is_empty() { stream.name.to_owned() } else { format!("{}/{}", stream.name, part.0) }
+}
+
+/// An error and what lies beneath, in one line.
+fn described(error: &Error) -> String {
+    let mut out = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        out.push_str(": ");
+        out.push_str(&error.to_string());
+        cause = error.source();
+    }
+    out
+}

@@ -1,0 +1,124 @@
+//! What a pass tells while it runs, and what it came to.
+
+use tributary_source::{Finding, NextStep};
+use tributary_store::landing::Landed;
+
+/// Something that happened to a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It begins.
+    Started,
+    /// A page landed.
+    Page {
+        /// The stream.
+        stream: &'static str,
+        /// Its part; empty for the only one.
+        part: String,
+        /// What became of the page.
+        landed: Landed,
+        /// Records done and records in all, where the vendor says.
+        progress: Option<(u64, u64)>,
+    },
+    /// It came to its end: complete, failed or interrupted.
+    Ended,
+}
+
+/// Hears of every event as it happens, for progress bars. Must not block.
+pub trait Observer: Send + Sync {
+    /// Hears of one.
+    fn event(&self, source: &str, event: Event);
+}
+
+/// Hears nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _: &str, _: Event) {}
+}
+
+/// What a pass came to, by source in the order they were given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// One a source.
+    pub sources: Vec<SourceReport>,
+}
+
+/// How a source ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything was pulled.
+    Ok,
+    /// Something failed; the first failure.
+    Failed {
+        /// What to do.
+        next: NextStep,
+        /// A lower-case fragment that fits after "failed to sync SOURCE: ".
+        message: String,
+    },
+    /// Somebody stopped it; the next run goes on where it was.
+    Interrupted {
+        /// Streams (and parts, after a slash) that are not complete.
+        left: Vec<String>,
+    },
+}
+
+/// What one source came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceReport {
+    /// The source's id.
+    pub source: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// By stream and part, in the order they were pulled.
+    pub streams: Vec<StreamReport>,
+    /// Records whose facts changed because the connector or its settings did.
+    pub renormalized: u64,
+    /// What a person should know, such as a stream that can't be read.
+    pub findings: Vec<Finding>,
+}
+
+/// What one part of a stream came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamReport {
+    /// The stream.
+    pub stream: &'static str,
+    /// Its part; empty for the only one.
+    pub part: String,
+    /// What landed.
+    pub landed: Landed,
+    /// Whether all of it was pulled.
+    pub complete: bool,
+}
+
+impl SourceReport {
+    /// What landed in all.
+    pub fn landed(&self) -> Landed {
+        let mut sum = Landed::default();
+        for stream in &self.streams {
+            sum += stream.landed;
+        }
+        sum
+    }
+}
+
+impl Report {
+    /// Whether any source failed.
+    pub fn has_failures(&self) -> bool {
+        self.sources.iter().any(|source| matches!(source.outcome, Outcome::Failed { .. }))
+    }
+
+    /// Whether somebody stopped any source.
+    pub fn was_interrupted(&self) -> bool {
+        self.sources.iter().any(|source| matches!(source.outcome, Outcome::Interrupted { .. }))
+    }
+
+    /// What landed in all.
+    pub fn landed(&self) -> Landed {
+        let mut sum = Landed::default();
+        for source in &self.sources {
+            sum += source.landed();
+        }
+        sum
+    }
+}
