@@ -221,6 +221,19 @@ impl Touches {
         self.source.push(touch.source);
         self.weight.push(touch.weight);
     }
+
+    fn truncate(&mut self, length: usize) {
+        let Self { id, at, person, kind, direction, channel, campaign, content, team, actor, source, weight } =
+            self;
+        id.truncate(length);
+        at.truncate(length);
+        person.truncate(length);
+        direction.truncate(length);
+        weight.truncate(length);
+        for column in [kind, channel, campaign, content, team, actor, source] {
+            column.truncate(length);
+        }
+    }
 }
 
 /// One row of [`Touches`]; the fields are its columns.

@@ -182,7 +182,11 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
     let decimal = match (points, commas) {
         (0, 0) => None,
         (_, 0) if points == 1 => Some('.'),
-        (0, 1) if body.len() - body.find(',').unwrap_or(0) != 4 || body.starts_with(',') || body.starts_with("0,") => {
+        (0, 1)
+            if body.len() - body.find(',').unwrap_or(0) != 4
+                || body.starts_with(',')
+                || body.starts_with("0,") =>
+        {
             Some(',')
         }
         (0, _) | (_, 0) => None,
@@ -197,7 +201,9 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
     // Thousands separators must stand between groups of three.
     let groups: Vec<&str> = whole.split(['.', ',']).collect();
     let grouped = groups.len() == 1
-        || (!groups[0].is_empty() && groups[0].len() <= 3 && groups[1..].iter().all(|group| group.len() == 3));
+        || (!groups[0].is_empty()
+            && groups[0].len() <= 3
+            && groups[1..].iter().all(|group| group.len() == 3));
     if !grouped || (whole.is_empty() && fraction.is_empty()) {
         return Err(bad());
     }
@@ -226,7 +232,8 @@ pub fn split(amount: i64, weights: &[f64], out: &mut Vec<i64>) -> bool {
     }
     let shares = &mut out[start..];
     // Fixed point: 2^40 steps are far finer than a minor unit needs, and integers make every sum exact.
-    let steps: Vec<u64> = weights.iter().map(|weight| (weight / total * (1_u64 << 40) as f64).round() as u64).collect();
+    let steps: Vec<u64> =
+        weights.iter().map(|weight| (weight / total * (1_u64 << 40) as f64).round() as u64).collect();
     let whole: u128 = steps.iter().map(|step| u128::from(*step)).sum();
     let magnitude = u128::from(amount.unsigned_abs());
     let mut remainders: Vec<(u128, usize)> = Vec::with_capacity(weights.len());

@@ -1,9 +1,10 @@
 //! A chunk: some accounts of a book as one compressed blob, and back.
 //!
 //! Texts are numbered inside the chunk in sorted order, so that equal accounts give equal bytes whatever order
-//! they arrived in.
+//! they arrived in. Each section carries a checksum, so that damage is an error and not another book.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,10 +22,19 @@ pub enum ChunkError {
     /// Written by another version.
     #[error("the chunk has format {0}, this program reads {FORMAT}")]
     Format(u8),
+    /// More accounts than a chunk may hold.
+    #[error("the chunk is too large: a section of {0} bytes (write fewer accounts into one chunk)")]
+    TooLarge(usize),
 }
 
 const FORMAT: u8 = 1;
 const LEVEL: i32 = 1;
+
+/// The most bytes a section may unpack to.
+const MOST_BYTES: usize = 1 << 30;
+
+/// Room made for a section before any of it is unpacked; beyond that, room follows what really comes out.
+const FIRST_BYTES: usize = 1 << 20;
 
 #[derive(Serialize, Deserialize)]
 struct Rows {
@@ -79,7 +89,8 @@ impl Book {
     pub fn to_chunk(&self) -> Result<Vec<u8>, ChunkError> {
         let local = LocalTerms::of(self);
         let n = |term: Term| local.number(term);
-        let pairs = |pairs: &[(Term, Term)]| pairs.iter().map(|(name, value)| (n(*name), n(*value))).collect();
+        let pairs =
+            |pairs: &[(Term, Term)]| pairs.iter().map(|(name, value)| (n(*name), n(*value))).collect();
         let accounts = self
             .accounts
             .iter()
@@ -135,7 +146,8 @@ impl Book {
                 people.extend_from_slice(&place.to_le_bytes());
             }
         }
-        let numbers = |column: &[Term]| column.iter().flat_map(|term| n(*term).to_le_bytes()).collect::<Vec<u8>>();
+        let numbers =
+            |column: &[Term]| column.iter().flat_map(|term| n(*term).to_le_bytes()).collect::<Vec<u8>>();
         let sections = [
             rows,
             t.at.iter().flat_map(|at| at.0.to_le_bytes()).collect(),
@@ -151,9 +163,14 @@ impl Book {
             t.weight.iter().flat_map(|weight| weight.to_le_bytes()).collect(),
             t.id.iter().flat_map(|id| id.0.0).collect(),
         ];
+        let mut packer = zstd::bulk::Compressor::new(LEVEL).map_err(damaged)?;
+        packer.set_parameter(zstd::stream::raw::CParameter::ChecksumFlag(true)).map_err(damaged)?;
         let mut out = vec![FORMAT];
         for section in sections {
-            let packed = zstd::bulk::compress(&section, LEVEL).map_err(damaged)?;
+            if section.len() > MOST_BYTES {
+                return Err(ChunkError::TooLarge(section.len()));
+            }
+            let packed = packer.compress(&section).map_err(damaged)?;
             out.extend_from_slice(&(section.len() as u64).to_le_bytes());
             out.extend_from_slice(&(packed.len() as u64).to_le_bytes());
             out.extend_from_slice(&packed);
@@ -161,8 +178,21 @@ impl Book {
         Ok(out)
     }
 
-    /// Appends the accounts of a chunk.
+    /// Appends the accounts of a chunk, all of them or, if it is damaged, none.
     pub fn append_chunk(&mut self, bytes: &[u8]) -> Result<(), ChunkError> {
+        let (accounts, people, deals) = (self.accounts.len(), self.people.len(), self.deals.len());
+        let touches = self.touches.len();
+        let result = self.append_rows(bytes);
+        if result.is_err() {
+            self.accounts.truncate(accounts);
+            self.people.truncate(people);
+            self.deals.truncate(deals);
+            self.touches.truncate(touches);
+        }
+        result
+    }
+
+    fn append_rows(&mut self, bytes: &[u8]) -> Result<(), ChunkError> {
         let (format, mut rest) = bytes.split_first().ok_or_else(|| damaged("empty"))?;
         if *format != FORMAT {
             return Err(ChunkError::Format(*format));
@@ -182,18 +212,32 @@ impl Book {
         }
         let [channel, campaign, content, team, actor, source, weight] = columns;
         let ids = section(&mut rest)?;
+        if !rest.is_empty() {
+            return Err(damaged("bytes after the end"));
+        }
         let total = rows.touches;
         let lengths = [at.len(), person.len(), kind.len(), direction.len(), channel.len(), campaign.len()];
         let more = [content.len(), team.len(), actor.len(), source.len(), weight.len(), ids.len() / 16];
         if lengths.iter().chain(&more).any(|length| *length != total) {
             return Err(damaged("columns differ in length"));
         }
+        let touches: u64 = rows.accounts.iter().map(|account| u64::from(account.touches)).sum();
+        if touches != total as u64 {
+            return Err(damaged("rows of touches differ from those of the accounts"));
+        }
         let mut row = 0;
         for account in rows.accounts {
             let pairs = |pairs: &[(u32, u32)]| {
-                pairs.iter().map(|(name, value)| Ok((term(*name)?, term(*value)?))).collect::<Result<Vec<_>, _>>()
+                pairs
+                    .iter()
+                    .map(|(name, value)| Ok((term(*name)?, term(*value)?)))
+                    .collect::<Result<Vec<_>, _>>()
             };
             let people_start = self.people.len();
+            let place = |person: u32| {
+                let known = (person as usize) < account.people.len();
+                if known { Ok(person + people_start as u32) } else { Err(damaged("unknown person")) }
+            };
             for person in &account.people {
                 self.people.push(Person {
                     id: person.id,
@@ -217,13 +261,17 @@ impl Book {
                     stage: term(deal.stage)?,
                     owner: term(deal.owner)?,
                     pipeline: term(deal.pipeline)?,
-                    stages: deal.stages.iter().map(|(stage, at)| Ok((term(*stage)?, *at))).collect::<Result<_, _>>()?,
+                    stages: deal
+                        .stages
+                        .iter()
+                        .map(|(stage, at)| Ok((term(*stage)?, *at)))
+                        .collect::<Result<_, _>>()?,
                     committee: deal
                         .committee
                         .iter()
                         .map(|(person, role, is_primary)| {
                             Ok(Member {
-                                person: person + people_start as u32,
+                                person: place(*person)?,
                                 role: term(*role)?,
                                 is_primary: *is_primary,
                             })
@@ -234,17 +282,18 @@ impl Book {
             }
             let touches_start = self.touches.len();
             for _ in 0..account.touches {
-                if row >= total {
-                    return Err(damaged("more touches than rows"));
-                }
                 let mut id = [0; 16];
                 id.copy_from_slice(&ids[row * 16..row * 16 + 16]);
                 self.touches.push(Touch {
                     id: TouchId(Hash(id)),
                     at: at[row],
-                    person: if person[row] == NOBODY { NOBODY } else { person[row] + people_start as u32 },
+                    person: if person[row] == NOBODY { NOBODY } else { place(person[row])? },
                     kind: term(kind[row])?,
-                    direction: if direction[row] == 0 { Direction::Inbound } else { Direction::Outbound },
+                    direction: match direction[row] {
+                        0 => Direction::Inbound,
+                        1 => Direction::Outbound,
+                        _ => return Err(damaged("unknown direction")),
+                    },
                     channel: term(channel[row])?,
                     campaign: term(campaign[row])?,
                     content: term(content[row])?,
@@ -330,7 +379,13 @@ fn section(rest: &mut &[u8]) -> Result<Vec<u8>, ChunkError> {
     }
     let (body, after) = rest.split_at(packed);
     *rest = after;
-    zstd::bulk::decompress(body, length).map_err(damaged)
+    if length > MOST_BYTES {
+        return Err(damaged("a section of more than 1 GiB"));
+    }
+    let mut out = Vec::with_capacity(length.min(FIRST_BYTES));
+    let unpacker = zstd::stream::read::Decoder::with_buffer(body).map_err(damaged)?;
+    unpacker.take(length as u64 + 1).read_to_end(&mut out).map_err(damaged)?;
+    if out.len() == length { Ok(out) } else { Err(damaged("a section differs in length")) }
 }
 
 fn take_long(rest: &mut &[u8]) -> Result<usize, ChunkError> {
