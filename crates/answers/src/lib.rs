@@ -1,1 +1,57 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+pub mod attribution;
+pub mod explanation;
+pub mod export;
+pub mod journey;
+pub mod load;
+mod question;
+pub mod reconciliation;
+pub mod status;
+mod subject;
+mod text;
+
+pub use load::{Data, load};
+pub use question::Question;
+pub use subject::Subject;
+
+use tributary_derive::update::DeriveError;
+use tributary_store::StoreError;
+
+/// Why there is no answer. Messages are fragments that fit after "failed to answer: ".
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The derived journeys can't be had.
+    #[error(transparent)]
+    Derive(#[from] DeriveError),
+    /// The store holds nothing yet.
+    #[error("the store is empty: import files or sync a source first")]
+    Empty,
+    /// The configuration changed, or records landed, and nothing was worked out since.
+    #[error("the store has records that were not worked out yet: run `tributary sync` first")]
+    Outdated,
+    /// Nothing has this id or name.
+    #[error("no {what} has the id or name `{text}`")]
+    Unknown {
+        /// What was looked for.
+        what: &'static str,
+        /// What was asked for.
+        text: String,
+    },
+    /// Several things have this name.
+    #[error("`{text}` names several: {}", candidates.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        text: String,
+        /// The ids to choose from.
+        candidates: Vec<String>,
+    },
+    /// The deal is outside the question.
+    #[error(
+        "deal `{0}` is not among those asked for: it has another outcome, pipeline or period than the goal, or does not fit --where"
+    )]
+    Outside(String),
+}

@@ -3,6 +3,7 @@
 mod check;
 mod init;
 mod paths;
+pub(crate) mod report;
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,25 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Paths { file, model } => {
             let own = Context::own_models(&global)?;
             paths::run(&file, &models(&own, &model)?, global.format)
+        }
+        Command::Status => report::status(&Context::load(&global)?).await,
+        Command::Attribute { scope, model, by } => {
+            report::attribute(&Context::load(&global)?, &scope, &model, &by).await
+        }
+        Command::Compare { scope, model, by } => {
+            report::compare(&Context::load(&global)?, &scope, &model, &by).await
+        }
+        Command::Journey { subject, scope } => {
+            report::journey(&Context::load(&global)?, &scope, &subject).await
+        }
+        Command::Explain { deal, scope, model } => {
+            report::explain(&Context::load(&global)?, &scope, &model, &deal).await
+        }
+        Command::Reconcile { scope, model } => {
+            report::reconcile(&Context::load(&global)?, &scope, &model).await
+        }
+        Command::Export { folder, scope, model } => {
+            report::export(&Context::load(&global)?, &scope, &model, &folder).await
         }
         _ => Err(Failure::failed("this command is not there yet")),
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use tributary_answers::AnswerError;
+
 use crate::config::diagnostic::Diagnostic;
 
 /// How a command that did its work ended.
@@ -73,5 +75,16 @@ impl From<Diagnostic> for Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::failed(format!("{error:#}"))
+    }
+}
+
+impl From<AnswerError> for Failure {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Unknown { .. } | AnswerError::Ambiguous { .. } | AnswerError::Outside(_) => {
+                Self::usage(error.to_string())
+            }
+            _ => Self::failed(error.to_string()),
+        }
     }
 }

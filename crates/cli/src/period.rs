@@ -28,6 +28,11 @@ pub(crate) fn span(scope: &Scope, zone: &Zone, history_start: Option<Time>) -> R
     Ok(Span { from, until })
 }
 
+/// Whether a span leaves anything out.
+pub(crate) fn is_limited(span: Span) -> bool {
+    span.from != Time::MIN || span.until != Time::MAX
+}
+
 /// A day means its end: what was known when it was over.
 pub(crate) fn as_of(scope: &Scope, zone: &Zone) -> Result<Option<Time>, Failure> {
     scope.as_of.as_ref().map(|text| Ok(parse(text, zone, "--as-of")?.end())).transpose()

@@ -4,7 +4,9 @@
 
 pub(crate) mod cell;
 pub(crate) mod progress;
+mod report;
 pub(crate) mod table;
+mod timeline;
 
 use std::io::{ErrorKind, Write};
 

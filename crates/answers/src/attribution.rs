@@ -1,0 +1,49 @@
+//! Credit by a dimension, and models side by side.
+
+use serde::Serialize;
+use tributary_engine::{By, Model, attribute as credit, compare as lay_out, journeys};
+
+use crate::question::Stamp;
+use crate::{Data, Question};
+
+/// Credit by one dimension under one model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Attribution {
+    /// The credit.
+    #[serde(flatten)]
+    pub credit: tributary_engine::Attribution,
+    /// How it came about.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+/// Models side by side.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The models.
+    #[serde(flatten)]
+    pub comparison: lay_out::Comparison,
+    /// How it came about.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+/// Splits every deal's revenue over its touches, once for each model.
+pub fn attribute(data: &Data, question: &Question, models: &[Model], by: By) -> Vec<Attribution> {
+    let journeys = journeys(&data.book, &question.policy);
+    models
+        .iter()
+        .map(|model| Attribution {
+            credit: credit(&journeys, model, by, &data.rates, question.currency),
+            stamp: question.stamp(std::slice::from_ref(model)),
+        })
+        .collect()
+}
+
+/// Lays models side by side; `None` without any.
+pub fn compare(data: &Data, question: &Question, models: &[Model], by: By) -> Option<Comparison> {
+    let attributions: Vec<_> =
+        attribute(data, question, models, by).into_iter().map(|one| one.credit).collect();
+    let comparison = lay_out::compare(&attributions)?;
+    Some(Comparison { comparison, stamp: question.stamp(models) })
+}

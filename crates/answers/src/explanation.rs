@@ -1,0 +1,135 @@
+//! One deal, touch by touch: what each model gives it, by which rule, and what tells of it.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use tributary_core::Time;
+use tributary_engine::explain::{self, Credit};
+use tributary_engine::journey::Subject as Target;
+use tributary_engine::{Model, Whose, journeys};
+
+use crate::journey::{Deal, Named, Touch, account_of_deal, deal_in_short, named, touch};
+use crate::question::Stamp;
+use crate::{AnswerError, Data, Question, Subject};
+
+/// A deal explained.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The account.
+    pub account: Named,
+    /// The deal.
+    pub deal: Deal,
+    /// The reporting currency.
+    pub currency: tributary_core::Currency,
+    /// What the deal is worth in the reporting currency; `None` where no rate converts it.
+    pub worth_minor: Option<i64>,
+    /// The models, in the order of each touch's credits.
+    pub models: Vec<String>,
+    /// Its account's touches, in order.
+    pub touches: Vec<Line>,
+    /// Money that each model leaves unattributed.
+    pub unattributed_minor: Vec<i64>,
+    /// How it came about.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+/// One touch.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// When.
+    #[serde(serialize_with = "crate::text::time")]
+    pub at: Time,
+    /// What.
+    #[serde(flatten)]
+    pub touch: Touch,
+    /// Why it is not in the journey; `None` if it is.
+    pub outside: Option<String>,
+    /// What each model gives it; empty outside the journey.
+    pub credits: Vec<Credit>,
+    /// The records that tell of it, the first in order of evidence first.
+    pub records: Vec<Record>,
+}
+
+/// A record by where it lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Record {
+    /// The source's id.
+    pub source: String,
+    /// The stream.
+    pub stream: String,
+    /// The vendor's id.
+    pub id: String,
+}
+
+/// Explains a deal under some models.
+pub fn explain(
+    data: &Data,
+    question: &Question,
+    models: &[Model],
+    deal: &str,
+) -> Result<Explanation, AnswerError> {
+    let book = &data.book;
+    let row = Subject::deal(book, deal)?;
+    let journeys = journeys(book, &question.policy);
+    let journey = journeys
+        .list
+        .iter()
+        .find(|journey| journey.subject == Target::Deal(row))
+        .ok_or_else(|| AnswerError::Outside(deal.to_owned()))?;
+    let explained: HashMap<usize, Vec<Credit>> =
+        explain::explain(&journeys, journey, models, &data.rates, question.currency)
+            .into_iter()
+            .map(|touch| (touch.row, touch.credits))
+            .collect();
+    let worth_minor = match tributary_engine::credit::worth(journey, &data.rates, question.currency) {
+        tributary_engine::credit::Worth::Minor(minor) => Some(minor),
+        tributary_engine::credit::Worth::Unconverted(_) => None,
+    };
+    let account = account_of_deal(book, row);
+    let mut unattributed_minor = vec![worth_minor.unwrap_or(0); models.len()];
+    let mut touches = Vec::new();
+    for touch_row in book.accounts[account].touches.clone() {
+        let at = book.touches.at[touch_row];
+        let credits = explained.get(&touch_row).cloned();
+        for (left, credit) in unattributed_minor.iter_mut().zip(credits.iter().flatten()) {
+            *left -= credit.credit_minor;
+        }
+        let outside = credits.is_none().then(|| {
+            if book.touches.weight[touch_row] == 0 {
+                "counts for nothing: a machine, one of our own people, or weight 0".to_owned()
+            } else if at > journey.end {
+                "after the journey's end".to_owned()
+            } else if question.policy.whose != Whose::All && !is_member(data, row, touch_row) {
+                "by nobody of the committee".to_owned()
+            } else if question.policy.whose == Whose::Primary {
+                "not by the primary contact".to_owned()
+            } else {
+                "before the look-back".to_owned()
+            }
+        });
+        touches.push(Line {
+            at,
+            touch: touch(book, touch_row, Some(journeys.role(journey, book.touches.person[touch_row]))),
+            outside,
+            credits: credits.unwrap_or_default(),
+            records: Vec::new(),
+        });
+    }
+    let place = &book.accounts[account];
+    Ok(Explanation {
+        account: named(book, place.key, place.label),
+        deal: deal_in_short(book, &book.deals[row]),
+        currency: question.currency,
+        worth_minor,
+        models: models.iter().map(|model| model.name.clone()).collect(),
+        touches,
+        unattributed_minor,
+        stamp: question.stamp(models),
+    })
+}
+
+fn is_member(data: &Data, deal: usize, touch: usize) -> bool {
+    let person = data.book.touches.person[touch];
+    data.book.deals[deal].committee.iter().any(|member| member.person == person)
+}

@@ -1,0 +1,54 @@
+//! Loads what the questions are asked of.
+
+use tributary_core::{Book, Currency, Time};
+use tributary_derive::{Rules, update};
+use tributary_engine::Rates;
+use tributary_store::Store;
+use tributary_store::derived::RateRow;
+
+use crate::AnswerError;
+
+/// Everything the engine needs.
+#[derive(Debug)]
+pub struct Data {
+    /// Every account's timeline and deals.
+    pub book: Book,
+    /// Exchange rates.
+    pub rates: Rates,
+    /// What was known then.
+    pub as_of: Time,
+}
+
+/// Loads the book as it is now, or as it was known at a time.
+pub async fn load(store: &Store, rules: &Rules, as_of: Option<Time>) -> Result<Data, AnswerError> {
+    let latest = store.last_observed().await?.ok_or(AnswerError::Empty)?;
+    let as_of = as_of.unwrap_or(latest);
+    let (book, rates) = update::book_as_of(store, rules, as_of).await?;
+    Ok(Data { book, rates: read_rates(rates), as_of })
+}
+
+/// A rate that is no number was refused when it was imported; here it would only be left out.
+fn read_rates(rows: Vec<RateRow>) -> Rates {
+    let mut rates = Rates::default();
+    for row in rows {
+        if let Ok(rate) = tributary_core::money::parse_decimal(&row.rate) {
+            rates.add(row.at, row.from, row.to, rate);
+        }
+    }
+    rates
+}
+
+impl Data {
+    /// Data of a book alone, for tests and benches.
+    pub fn of_book(book: Book, as_of: Time) -> Self {
+        Self { book, rates: Rates::default(), as_of }
+    }
+
+    /// Adds a rate from `at` on.
+    pub fn with_rate(mut self, at: Time, from: Currency, to: Currency, rate: &str) -> Self {
+        if let Ok(rate) = tributary_core::money::parse_decimal(rate) {
+            self.rates.add(at, from, to, rate);
+        }
+        self
+    }
+}

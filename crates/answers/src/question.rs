@@ -1,0 +1,46 @@
+//! What all reports ask alike, and the stamp that says how an answer came about.
+
+use serde::Serialize;
+use tributary_core::id::Hash;
+use tributary_core::{Currency, Time};
+use tributary_engine::{Model, Policy};
+
+/// Which deals, whose touches, and in which currency.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Which journeys to look at.
+    pub policy: Policy,
+    /// The reporting currency.
+    pub currency: Currency,
+    /// The fingerprint of the rules that the data was derived with.
+    pub rules: String,
+}
+
+/// How an answer came about; the same stamp and data give the same answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stamp {
+    /// A hash of all configuration that shaped the answer.
+    pub config_hash: String,
+    /// The program's version.
+    pub engine_version: String,
+    /// What was known then.
+    #[serde(serialize_with = "crate::text::time")]
+    pub as_of: Time,
+}
+
+impl Question {
+    /// The stamp of an answer under some models.
+    pub fn stamp(&self, models: &[Model]) -> Stamp {
+        let policy = &self.policy;
+        let mut parts = vec![self.rules.clone(), self.currency.to_string()];
+        parts.push(format!("{:?} {:?} {:?}", policy.goal, policy.whose, policy.lookback_days));
+        parts.push(format!("{:?} {:?}", policy.pipelines, policy.milestones));
+        parts.extend(models.iter().map(|model| format!("{} {:?}", model.name, model.spec())));
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        Stamp {
+            config_hash: Hash::of("configuration", &parts).to_string(),
+            engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+            as_of: policy.as_of,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The reports: what they ask alike, and how each asks.
+
+use std::path::Path;
+
+use tributary_answers::{
+    AnswerError, Data, Question, Subject, attribution, explanation, export, journey, load, reconciliation,
+    status,
+};
+use tributary_engine::{By, Goal, Model, Policy};
+use tributary_store::Store;
+
+use super::{Context, models};
+use crate::arguments::Scope;
+use crate::config::suggest;
+use crate::failure::{Failure, Outcome};
+use crate::period;
+use crate::show::{self, OneOrMore};
+
+/// Data and the question that a report asks of it.
+pub(crate) struct Asked {
+    pub(crate) data: Data,
+    pub(crate) question: Question,
+    pub(crate) models: Vec<Model>,
+}
+
+/// Opens the store, loads the data, and puts flags and configuration together.
+pub(crate) async fn ask(context: &Context, scope: &Scope, names: &[String]) -> Result<Asked, Failure> {
+    let config = &context.config;
+    let goal = goal(&scope.goal)?;
+    let models = models(&config.models, names)?;
+    let period = period::span(scope, &config.zone, config.history_start)?;
+    let as_of = period::as_of(scope, &config.zone)?;
+    let filter = scope.conditions.iter().map(|text| condition(text)).collect::<Result<_, _>>()?;
+    let store = Store::open(&context.store).await.map_err(AnswerError::from)?;
+    let data = load(&store, &config.rules, as_of).await?;
+    store.close().await;
+    let policy = Policy {
+        goal,
+        whose: scope.whose.unwrap_or(config.whose).into(),
+        lookback_days: scope.lookback_days.or(config.lookback_days).map(f64::from),
+        as_of: data.as_of,
+        pipelines: config.pipelines.clone(),
+        milestones: config.milestones.clone(),
+        period: period::is_limited(period).then_some(period),
+        filter,
+    };
+    let question = Question { policy, currency: config.currency, rules: config.rules.fingerprint() };
+    Ok(Asked { data, question, models })
+}
+
+/// `attribute`.
+pub(super) async fn attribute(
+    context: &Context,
+    scope: &Scope,
+    names: &[String],
+    by: &str,
+) -> Result<Outcome, Failure> {
+    let by = dimension(by)?;
+    let asked = ask(context, scope, names).await?;
+    let answers = attribution::attribute(&asked.data, &asked.question, &asked.models, by);
+    show::print(&OneOrMore(answers), context.format)?;
+    Ok(Outcome::Done)
+}
+
+/// `compare`.
+pub(super) async fn compare(
+    context: &Context,
+    scope: &Scope,
+    names: &[String],
+    by: &str,
+) -> Result<Outcome, Failure> {
+    let by = dimension(by)?;
+    let asked = ask(context, scope, names).await?;
+    match attribution::compare(&asked.data, &asked.question, &asked.models, by) {
+        Some(comparison) => show::print(&comparison, context.format)?,
+        None => return Err(Failure::usage("there is no model to compare")),
+    }
+    Ok(Outcome::Done)
+}
+
+/// `journey`.
+pub(super) async fn journey(context: &Context, scope: &Scope, subject: &str) -> Result<Outcome, Failure> {
+    let asked = ask(context, scope, &[]).await?;
+    let subject = Subject::find(&asked.data.book, subject)?;
+    show::print(&journey::journey(&asked.data, &asked.question, subject)?, context.format)?;
+    Ok(Outcome::Done)
+}
+
+/// `explain`.
+pub(super) async fn explain(
+    context: &Context,
+    scope: &Scope,
+    names: &[String],
+    deal: &str,
+) -> Result<Outcome, Failure> {
+    let asked = ask(context, scope, names).await?;
+    show::print(&explanation::explain(&asked.data, &asked.question, &asked.models, deal)?, context.format)?;
+    Ok(Outcome::Done)
+}
+
+/// `reconcile`: exit code 1 where the accounts do not balance.
+pub(super) async fn reconcile(
+    context: &Context,
+    scope: &Scope,
+    names: &[String],
+) -> Result<Outcome, Failure> {
+    let asked = ask(context, scope, names).await?;
+    let answers = reconciliation::reconcile(&asked.data, &asked.question, &asked.models);
+    let balances = answers.iter().all(|answer| answer.accounts.balances);
+    show::print(&OneOrMore(answers), context.format)?;
+    if balances { Ok(Outcome::Done) } else { Err(Failure::failed("the accounts do not balance")) }
+}
+
+/// `status`.
+pub(super) async fn status(context: &Context) -> Result<Outcome, Failure> {
+    let store = Store::open(&context.store).await.map_err(AnswerError::from)?;
+    let data = match load(&store, &context.config.rules, None).await {
+        Ok(data) => Some(data),
+        Err(AnswerError::Empty | AnswerError::Outdated) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let answer = status::status(&store, data.as_ref().map(|data| &data.book)).await?;
+    store.close().await;
+    show::print(&answer, context.format)?;
+    Ok(Outcome::Done)
+}
+
+/// `export`: one CSV file a table.
+pub(super) async fn export(
+    context: &Context,
+    scope: &Scope,
+    names: &[String],
+    folder: &Path,
+) -> Result<Outcome, Failure> {
+    let asked = ask(context, scope, names).await?;
+    let book = &asked.data.book;
+    std::fs::create_dir_all(folder)
+        .map_err(|error| Failure::failed(format!("failed to make {}: {error}", folder.display())))?;
+    let mut written = Vec::new();
+    written.push(write(folder, "accounts.csv", export::accounts(book))?);
+    written.push(write(folder, "people.csv", export::people(book))?);
+    written.push(write(folder, "deals.csv", export::deals(book))?);
+    written.push(write(folder, "touches.csv", export::touches(book))?);
+    written.push(write_credits(folder, &asked)?);
+    for (name, rows) in written {
+        context.progress.say(&format!("{}: {rows} rows", folder.join(name).display()));
+    }
+    Ok(Outcome::Done)
+}
+
+fn write<T: serde::Serialize>(
+    folder: &Path,
+    name: &'static str,
+    rows: impl Iterator<Item = T>,
+) -> Result<(&'static str, u64), Failure> {
+    let (mut writer, failed) = create(folder, name)?;
+    let mut count = 0;
+    for row in rows {
+        writer.serialize(row).map_err(&failed)?;
+        count += 1;
+    }
+    writer.flush().map_err(|error| failed(error.into()))?;
+    Ok((name, count))
+}
+
+fn write_credits(folder: &Path, asked: &Asked) -> Result<(&'static str, u64), Failure> {
+    let name = "credit.csv";
+    let (mut writer, failed) = create(folder, name)?;
+    let mut count = 0;
+    export::credits(&asked.data, &asked.question, &asked.models, |row| {
+        count += 1;
+        writer.serialize(row)
+    })
+    .map_err(&failed)?;
+    writer.flush().map_err(|error| failed(error.into()))?;
+    Ok((name, count))
+}
+
+type Writer = csv::Writer<std::fs::File>;
+
+fn create(folder: &Path, name: &str) -> Result<(Writer, impl Fn(csv::Error) -> Failure + use<>), Failure> {
+    let path = folder.join(name);
+    let failed =
+        move |error: csv::Error| Failure::failed(format!("failed to write {}: {error}", path.display()));
+    let writer = csv::Writer::from_path(folder.join(name)).map_err(&failed)?;
+    Ok((writer, failed))
+}
+
+fn goal(text: &str) -> Result<Goal, Failure> {
+    named("goal", text)
+}
+
+fn dimension(text: &str) -> Result<By, Failure> {
+    named("dimension", text)
+}
+
+/// A value by the name that its type gives it.
+fn named<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, Failure> {
+    use serde::de::IntoDeserializer;
+    use serde::de::value::{Error, StrDeserializer};
+    let read: StrDeserializer<'_, Error> = text.into_deserializer();
+    T::deserialize(read).map_err(|error| {
+        let message = error.to_string();
+        let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
+        Failure::usage(format!("no {what} is called `{text}`")).hint(suggest::hint(text, &known))
+    })
+}
+
+/// `industry=finance`
+fn condition(text: &str) -> Result<(String, String), Failure> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err(Failure::usage(format!("--where: `{text}` is no condition"))
+            .hint("expected NAME=VALUE, such as industry=finance")),
+    }
+}
