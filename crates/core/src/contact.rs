@@ -94,7 +94,7 @@ fn local_part(text: &str) -> Option<String> {
         }
         return (text.len() > 2).then(|| text.to_lowercase());
     }
-    let is_atom = |atom: &str| !atom.is_empty() && atom.chars().all(|c| is_atom_char(c));
+    let is_atom = |atom: &str| !atom.is_empty() && atom.chars().all(is_atom_char);
     if !text.split('.').all(is_atom) {
         return None;
     }

@@ -256,7 +256,9 @@ pub fn split(amount: i64, weights: &[f64], out: &mut Vec<i64>) -> bool {
         }
     }
     if amount < 0 {
-        shares.iter_mut().for_each(|share| *share = -*share);
+        for share in shares {
+            *share = -*share;
+        }
     }
     true
 }

@@ -54,7 +54,7 @@ fn book((start, accounts): &Seed, texts: &[&str]) -> Book {
         let terms = book.terms.clone();
         let pick = |dice: &mut Dice| match dice.below(8) {
             7 => Term::NONE,
-            text => terms.find(TEXTS[text as usize]).unwrap(),
+            text => terms.find(TEXTS[text as usize]).expect("every text is interned above"),
         };
         let (first_person, first_deal, first_touch) =
             (book.people.len(), book.deals.len(), book.touches.len());
@@ -108,7 +108,7 @@ fn book((start, accounts): &Seed, texts: &[&str]) -> Book {
                 weight: dice.below(1_000_001),
             });
         }
-        let all = TEXTS.map(|text| terms.find(text).unwrap());
+        let all = TEXTS.map(|text| terms.find(text).expect("every text is interned above"));
         book.accounts.push(Account {
             id: dice.maybe(|dice| AccountId(dice.hash())),
             key: pick(&mut dice),
