@@ -62,7 +62,7 @@ fn a_person_who_changes_company_takes_only_later_touches_along() {
         .person("crm", "p2", "new", "ann@new.example", 50)
         .alias(crm("p1"), crm("p2"))
         .touch("web", "t1", 5, &[email("ann@old.example")])
-        .touch("web", "t2", 40, &[crm("p1")])
+        .touch("crm", "t2", 40, &[crm("p1")])
         .touch("web", "t3", 60, &[email("ann@new.example")])
         .resolve();
     assert_eq!(rows.people.len(), 1);

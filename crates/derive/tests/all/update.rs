@@ -1,0 +1,141 @@
+//! The incremental run and the full one give the same store, whatever the order of arrival.
+
+use proptest::prelude::*;
+use tributary_core::Time;
+use tributary_core::fact::{Entity, Fact, Name, NameOf};
+use tributary_derive::{Rules, rebuild, update};
+use tributary_store::Store;
+use tributary_store::facts::RecordFacts;
+use tributary_store::landing::{Deletes, Incoming, Landing, Next, Said as Meaning};
+
+use crate::world::{Said, anonymous, crm, email};
+
+/// Lands records, each as it stands: its body is its own debug text, and its facts are given.
+async fn land(store: &Store, records: &[(RecordFacts, bool)], at: i64) {
+    for source in ["crm", "web"] {
+        let ours: Vec<&(RecordFacts, bool)> =
+            records.iter().filter(|(record, _)| &*record.source == source).collect();
+        let bodies: Vec<String> = ours.iter().map(|(record, _)| format!("{:?}", record.facts)).collect();
+        let incoming: Vec<Incoming<'_>> = ours
+            .iter()
+            .zip(&bodies)
+            .map(|((record, deleted), body)| Incoming {
+                stream: &record.stream,
+                id: &record.native_id,
+                stamp: None,
+                body: (!deleted).then_some(body.as_bytes()),
+                origin: None,
+            })
+            .collect();
+        let (key, _) = store.register_source(source, "test", "{}", "1").await.expect("a source");
+        let page = Landing {
+            source: key,
+            stream: "all",
+            part: "",
+            observed_at: Time(at),
+            records: &incoming,
+            rejects: &[],
+            seen: &[],
+            next: Next::Done { cursor: Some("x") },
+            deletes: Deletes::Nothing,
+        };
+        let meaning = |index: usize| Meaning { facts: ours[index].0.facts.clone(), problems: Vec::new() };
+        store.land(&page, &meaning).await.expect("a landed page");
+    }
+}
+
+async fn open(folder: &tempfile::TempDir, name: &str) -> Store {
+    let path = folder.path().join(name);
+    Store::open(&path.to_string_lossy()).await.expect("a store")
+}
+
+/// A small world in which everything may touch everything.
+fn world(choices: &[(u8, u8, u8, u8)]) -> Vec<RecordFacts> {
+    let mut said = Said::default();
+    for (index, (what, a, b, c)) in choices.iter().enumerate() {
+        let source = if c % 3 == 0 { "web" } else { "crm" };
+        let (a, b) = (a % 6, b % 6);
+        let at = i64::from(*c % 90);
+        let address = format!("p{a}@firm{b}.example");
+        said = match what % 9 {
+            0 => said.account("crm", &format!("a{a}"), &format!("firm{b}.example")),
+            1 => said.person(source, &format!("p{a}"), &format!("a{b}"), &address, at),
+            2 => said.deal(&format!("d{a}"), &format!("a{b}"), 1000 + at, at + 30),
+            3 => said.touch(source, &format!("t{index}"), at, &[crm(&format!("p{a}"))]),
+            4 => {
+                said.touch(source, &format!("t{index}"), at, &[anonymous(&format!("c{a}")), email(&address)])
+            }
+            5 => said.touch(source, &format!("t{index}"), at, &[anonymous(&format!("c{a}"))]),
+            6 => said.alias(crm(&format!("p{a}")), crm(&format!("p{b}"))),
+            7 => said.merge(Entity::Account, &format!("a{a}"), &format!("a{b}")),
+            _ => {
+                let name =
+                    Name { of: NameOf::Campaign, id: format!("k{a}"), name: format!("Name {b}"), team: None };
+                said.fact("crm", "names", &format!("k{a}"), Fact::Name(name)).touch_with(
+                    "crm",
+                    &format!("n{index}"),
+                    at,
+                    &[crm(&format!("p{b}"))],
+                    |touch| touch.campaign = Some(format!("k{a}")),
+                )
+            }
+        };
+    }
+    // One record an id: later ones of the same id are further versions, which the caller may land in turn.
+    said.records
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn incremental_work_and_any_order_give_the_digest_of_a_rebuild(
+        choices in proptest::collection::vec(any::<(u8, u8, u8, u8)>(), 1..40),
+        pages in 1_usize..6,
+        turn in 0_usize..40,
+        deleted in proptest::collection::vec(any::<bool>(), 40..=80),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut unique = std::collections::BTreeMap::new();
+            for record in world(&choices) {
+                unique.insert((record.source.clone(), record.stream.clone(), record.native_id.clone()), record);
+            }
+            let records: Vec<(RecordFacts, bool)> = unique.into_values().map(|record| (record, false)).collect();
+            let rules = Rules { own_domains: vec!["firm5.example".to_owned()], ..Rules::default() };
+
+            let whole = open(&folder, "whole.db").await;
+            land(&whole, &records, 1).await;
+            let gone: Vec<(RecordFacts, bool)> = records.iter().zip(&deleted).filter(|(_, gone)| **gone).map(|((record, _), _)| (record.clone(), true)).collect();
+            land(&whole, &gone, 2).await;
+            rebuild(&whole, &rules, &mut |_, _| {}).await.expect("a rebuild");
+
+            let stepwise = open(&folder, "steps.db").await;
+            rebuild(&stepwise, &rules, &mut |_, _| {}).await.expect("a rebuild of nothing");
+            let mut other = records.clone();
+            let turn = turn % other.len().max(1);
+            other.rotate_left(turn);
+            for page in other.chunks(records.len().div_ceil(pages).max(1)) {
+                land(&stepwise, page, 3).await;
+                update(&stepwise, &rules, &mut |_, _| {}).await.expect("an update");
+            }
+            for page in gone.chunks(3) {
+                land(&stepwise, page, 4).await;
+                update(&stepwise, &rules, &mut |_, _| {}).await.expect("an update");
+            }
+            let left = whole.export().await.expect("rows");
+            let right = stepwise.export().await.expect("rows");
+            for (left, right) in left.iter().zip(&right) {
+                prop_assert_eq!(left, right);
+            }
+            prop_assert_eq!(whole.digest().await.expect("a digest"), stepwise.digest().await.expect("a digest"));
+            // Landing the same again changes nothing, and gives deriving nothing to do.
+            let before = stepwise.revision().await.expect("a revision");
+            land(&stepwise, &gone, 5).await;
+            update(&stepwise, &rules, &mut |_, _| {}).await.expect("an update");
+            prop_assert_eq!(stepwise.revision().await.expect("a revision"), before);
+            Ok(())
+        })?;
+    }
+}
