@@ -229,3 +229,15 @@ fn a_section_that_claims_more_than_it_holds_is_refused_without_making_room_for_i
         assert_eq!(read(&chunk).unwrap_err().to_string(), format!("the chunk is damaged: {reason}"));
     }
 }
+
+#[test]
+fn a_chunk_whose_rows_contradict_each_other_leaves_the_book_alone() {
+    let mut wrong = book(&(1, vec![(2, 1, 3), (2, 1, 3)]), &TEXTS);
+    let last = wrong.touches.len() - 1;
+    wrong.touches.person[last] = wrong.people.len() as u32;
+    let mut kept = book(&(2, vec![(1, 1, 1)]), &TEXTS);
+    let before = kept.clone();
+    let error = kept.append_chunk(&wrong.to_chunk().unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "the chunk is damaged: unknown person");
+    assert_same(&kept, &before);
+}
