@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use tributary_core::Time;
+use tributary_core::{Time, TouchId};
 use tributary_engine::explain::{self, Credit};
 use tributary_engine::journey::Subject as Target;
 use tributary_engine::{Model, Whose, journeys};
+use tributary_store::Store;
+use tributary_store::reports::Evidence;
 
 use crate::journey::{Deal, Named, Touch, account_of_deal, deal_in_short, named, touch};
 use crate::question::Stamp;
@@ -40,6 +42,8 @@ pub struct Line {
     /// When.
     #[serde(serialize_with = "crate::text::time")]
     pub at: Time,
+    #[serde(skip)]
+    id: TouchId,
     /// What.
     #[serde(flatten)]
     pub touch: Touch,
@@ -47,6 +51,8 @@ pub struct Line {
     pub outside: Option<String>,
     /// What each model gives it; empty outside the journey.
     pub credits: Vec<Credit>,
+    /// What gave its channel.
+    pub channel_rule: Option<String>,
     /// The records that tell of it, the first in order of evidence first.
     pub records: Vec<Record>,
 }
@@ -110,9 +116,11 @@ pub fn explain(
         });
         touches.push(Line {
             at,
+            id: book.touches.id[touch_row],
             touch: touch(book, touch_row, Some(journeys.role(journey, book.touches.person[touch_row]))),
             outside,
             credits: credits.unwrap_or_default(),
+            channel_rule: None,
             records: Vec::new(),
         });
     }
@@ -127,6 +135,21 @@ pub fn explain(
         unattributed_minor,
         stamp: question.stamp(models),
     })
+}
+
+impl Explanation {
+    /// Adds what the store knows beyond the book: what gave each channel, and the records behind each touch.
+    pub async fn add_evidence(&mut self, store: &Store) -> Result<(), AnswerError> {
+        let ids: Vec<TouchId> = self.touches.iter().map(|line| line.id).collect();
+        let mut details = store.touch_details(&ids).await?;
+        for line in &mut self.touches {
+            let Some(detail) = details.remove(&line.id) else { continue };
+            line.channel_rule = Some(detail.channel_rule);
+            let record = |it: Evidence| Record { source: it.source, stream: it.stream, id: it.native_id };
+            line.records = detail.evidence.into_iter().map(record).collect();
+        }
+        Ok(())
+    }
 }
 
 fn is_member(data: &Data, deal: usize, touch: usize) -> bool {

@@ -30,9 +30,6 @@ pub enum AnswerError {
     /// The store holds nothing yet.
     #[error("the store is empty: import files or sync a source first")]
     Empty,
-    /// The configuration changed, or records landed, and nothing was worked out since.
-    #[error("the store has records that were not worked out yet: run `tributary sync` first")]
-    Outdated,
     /// Nothing has this id or name.
     #[error("no {what} has the id or name `{text}`")]
     Unknown {

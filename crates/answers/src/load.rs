@@ -20,10 +20,17 @@ pub struct Data {
 }
 
 /// Loads the book as it is now, or as it was known at a time.
+///
+/// As it is now is what was derived last: bring that up to date first.
 pub async fn load(store: &Store, rules: &Rules, as_of: Option<Time>) -> Result<Data, AnswerError> {
     let latest = store.last_observed().await?.ok_or(AnswerError::Empty)?;
-    let as_of = as_of.unwrap_or(latest);
-    let (book, rates) = update::book_as_of(store, rules, as_of).await?;
+    let (book, rates, as_of) = match as_of {
+        Some(at) => {
+            let (book, rates) = update::book_as_of(store, rules, at).await?;
+            (book, rates, at)
+        }
+        None => (store.load_book().await?, store.rates().await?, latest),
+    };
     Ok(Data { book, rates: read_rates(rates), as_of })
 }
 

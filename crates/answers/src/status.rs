@@ -1,8 +1,9 @@
 //! What is in the store, how fresh it is and what is wrong with it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use tributary_core::book::Outcome;
-use tributary_core::{Book, Time};
+use tributary_core::Time;
 use tributary_store::Store;
 use tributary_store::landing::{Quarantined, Run};
 
@@ -13,8 +14,8 @@ use crate::AnswerError;
 pub struct Status {
     /// The last run of each source.
     pub sources: Vec<SourceStatus>,
-    /// Records that landed, deleted ones included.
-    pub records: u64,
+    /// Records by source and stream, deleted ones left out.
+    pub records: Vec<StreamCount>,
     /// Records that landed and were not worked out yet.
     pub pending: u64,
     /// The latest instant at which anything was observed.
@@ -22,27 +23,35 @@ pub struct Status {
     pub observed_at: Option<Time>,
     /// What the records come to.
     pub counts: Counts,
+    /// What a person should know about the data: the first of it.
+    pub findings: Vec<Finding>,
     /// What could not be understood: the first of it.
     pub quarantine: Vec<Problem>,
     /// How much could not be understood in all.
     pub quarantined: u64,
 }
 
+/// Records of one stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct StreamCount {
+    pub source: String,
+    pub stream: String,
+    pub records: u64,
+}
+
 /// What the records come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Counts {
     pub accounts: u64,
     pub people: u64,
     pub deals: u64,
-    pub won: u64,
-    pub lost: u64,
-    pub open: u64,
     pub touches: u64,
-    /// Touches that count for nothing: machines, own people, weight 0.
-    pub silent_touches: u64,
-    /// Touches of people who belong to no account: in no deal's journey.
-    pub homeless_touches: u64,
+    /// Touches that count for nothing, by reason: `machine`, `internal`, `weightless`.
+    pub silent: BTreeMap<String, u64>,
+    /// Touches that belong to nobody known: a gap in coverage.
+    pub unresolved: u64,
 }
 
 /// A source's last run.
@@ -63,6 +72,14 @@ pub struct SourceStatus {
     pub deleted: u64,
 }
 
+/// Something a person should know about the data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Finding {
+    pub code: String,
+    pub message: String,
+}
+
 /// Something in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -75,45 +92,36 @@ pub struct Problem {
     pub reason: String,
 }
 
-/// Problems that are listed one by one.
+/// Problems and findings that are listed one by one.
 pub const LISTED: i64 = 100;
 
-/// The state of a store; `book` is what its records come to, where that is known.
-pub async fn status(store: &Store, book: Option<&Book>) -> Result<Status, AnswerError> {
+/// The state of a store.
+pub async fn status(store: &Store) -> Result<Status, AnswerError> {
     let (quarantine, quarantined) = store.quarantined(LISTED).await?;
+    let counts = store.counts().await?;
+    let stream = |(source, stream, records)| StreamCount { source, stream, records };
     Ok(Status {
         sources: store.last_runs().await?.into_iter().map(SourceStatus::from).collect(),
-        records: store.record_count().await?,
+        records: counts.records.into_iter().map(stream).collect(),
         pending: store.dirty_records().await?.len() as u64,
         observed_at: store.last_observed().await?,
-        counts: book.map(count).unwrap_or_default(),
+        counts: Counts {
+            accounts: counts.accounts,
+            people: counts.people,
+            deals: counts.deals,
+            touches: counts.touches,
+            silent: counts.silent,
+            unresolved: counts.unresolved,
+        },
+        findings: store
+            .findings(LISTED)
+            .await?
+            .into_iter()
+            .map(|finding| Finding { code: finding.code, message: finding.message })
+            .collect(),
         quarantine: quarantine.into_iter().map(Problem::from).collect(),
         quarantined,
     })
-}
-
-/// What a book holds.
-pub fn count(book: &Book) -> Counts {
-    let of = |outcome: Outcome| book.deals.iter().filter(|deal| deal.outcome == outcome).count() as u64;
-    let mut people: Vec<_> = book.people.iter().map(|person| person.id).collect();
-    people.sort_unstable();
-    people.dedup();
-    Counts {
-        accounts: book.accounts.iter().filter(|account| account.id.is_some()).count() as u64,
-        people: people.len() as u64,
-        deals: book.deals.len() as u64,
-        won: of(Outcome::Won),
-        lost: of(Outcome::Lost),
-        open: of(Outcome::Open),
-        touches: book.touches.len() as u64,
-        silent_touches: book.touches.weight.iter().filter(|weight| **weight == 0).count() as u64,
-        homeless_touches: book
-            .accounts
-            .iter()
-            .filter(|account| account.id.is_none())
-            .map(|account| account.touches.len() as u64)
-            .sum(),
-    }
 }
 
 impl From<Run> for SourceStatus {

@@ -68,6 +68,9 @@ pub(crate) enum Command {
         /// Work everything out anew from what was fetched before.
         #[arg(long)]
         rebuild: bool,
+        /// Delete what a source no longer has, even if that is much of it.
+        #[arg(long)]
+        allow_mass_delete: bool,
     },
     /// Say what is in the store, how fresh it is and what is wrong with it.
     Status,

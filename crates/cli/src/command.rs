@@ -1,9 +1,11 @@
 //! One module a command: it gathers what the question needs, asks, and hands the answer to `show`.
 
 mod check;
+mod import;
 mod init;
 mod paths;
 pub(crate) mod report;
+mod sync;
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +31,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
             let own = Context::own_models(&global)?;
             paths::run(&file, &models(&own, &model)?, global.format)
         }
+        Command::Sync { sources, rebuild, allow_mass_delete } => {
+            sync::run(&Context::load(&global)?, &sources, rebuild, allow_mass_delete).await
+        }
+        Command::Import(import) => import::run(&Context::load(&global)?, &import).await,
         Command::Status => report::status(&Context::load(&global)?).await,
         Command::Attribute { scope, model, by } => {
             report::attribute(&Context::load(&global)?, &scope, &model, &by).await
@@ -69,7 +75,7 @@ pub(crate) struct Context {
 impl Context {
     /// Reads the configuration. Without one, naming a store is enough.
     fn load(global: &Global) -> Result<Self, Failure> {
-        let connectors = connectors::all();
+        let connectors = connectors::names();
         let path = global.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
         let config = if global.config.is_none() && global.store.is_some() && !path.exists() {
             Config::absent(&path, &connectors)?
@@ -91,7 +97,7 @@ impl Context {
         if global.config.is_none() && !path.exists() {
             return Ok(Vec::new());
         }
-        Ok(Config::load(path, &connectors::all())?.models)
+        Ok(Config::load(path, &connectors::names())?.models)
     }
 
     /// The configured sources of these ids; all of them without ids.

@@ -18,7 +18,6 @@ use tributary_core::money::Currency;
 use tributary_core::time::{Time, Zone};
 use tributary_derive::rules::Rules;
 use tributary_engine::model::{Model, ModelSpec};
-use tributary_source::Connector;
 
 use diagnostic::{Diagnostic, Text};
 use file::File;
@@ -62,7 +61,7 @@ pub(crate) struct Config {
 
 impl Config {
     /// Reads a file.
-    pub(crate) fn load(path: &Path, connectors: &[&dyn Connector]) -> Result<Self, Diagnostic> {
+    pub(crate) fn load(path: &Path, connectors: &[&'static str]) -> Result<Self, Diagnostic> {
         let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Text::whole(path, "no such configuration file")
                 .hint("write one with `tributary init`, or name another with --config FILE"),
@@ -72,12 +71,12 @@ impl Config {
     }
 
     /// What holds without a file.
-    pub(crate) fn absent(path: &Path, connectors: &[&dyn Connector]) -> Result<Self, Diagnostic> {
+    pub(crate) fn absent(path: &Path, connectors: &[&'static str]) -> Result<Self, Diagnostic> {
         Self::parse(Text { path: path.to_owned(), text: String::new() }, connectors)
     }
 
     /// Reads a file's text.
-    fn parse(text: Text, connectors: &[&dyn Connector]) -> Result<Self, Diagnostic> {
+    fn parse(text: Text, connectors: &[&'static str]) -> Result<Self, Diagnostic> {
         let mut table = DeTable::parse(&text.text).map_err(|error| text.toml(&error))?;
         let sources = table.get_mut().remove("source");
         let file = read_file(table, &text)?;

@@ -1,19 +1,21 @@
 //! The one list of connectors.
 
+use std::sync::Arc;
+
 use tributary_source::Connector;
 
-/// Every connector that this binary knows, by the name that `connector = "…"` gives.
-static ALL: &[&dyn Connector] = &[];
+/// Every connector that this binary knows.
+pub(crate) fn all() -> Vec<Arc<dyn Connector>> {
+    vec![Arc::new(tributary_files::Files)]
+}
 
-/// Every connector.
-pub(crate) fn all() -> Vec<&'static dyn Connector> {
-    ALL.to_vec()
+/// What `connector = "…"` may say.
+pub(crate) fn names() -> Vec<&'static str> {
+    all().iter().map(|connector| connector.name()).collect()
 }
 
 /// The connector of a name that the configuration accepted.
-pub(crate) fn named(name: &str) -> &'static dyn Connector {
-    ALL.iter()
-        .copied()
-        .find(|connector| connector.name() == name)
-        .expect("the configuration accepts known connectors only")
+pub(crate) fn named(name: &str) -> Arc<dyn Connector> {
+    let found = all().into_iter().find(|connector| connector.name() == name);
+    found.expect("the configuration accepts the names of this list only")
 }

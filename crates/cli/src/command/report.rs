@@ -9,7 +9,7 @@ use tributary_answers::{
 use tributary_engine::{By, Goal, Model, Policy};
 use tributary_store::Store;
 
-use super::{Context, models};
+use super::{Context, models, sync};
 use crate::arguments::Scope;
 use crate::config::suggest;
 use crate::failure::{Failure, Outcome};
@@ -24,16 +24,30 @@ pub(crate) struct Asked {
 }
 
 /// Opens the store, loads the data, and puts flags and configuration together.
-pub(crate) async fn ask(context: &Context, scope: &Scope, names: &[String]) -> Result<Asked, Failure> {
+async fn ask(context: &Context, scope: &Scope, names: &[String]) -> Result<Asked, Failure> {
+    let store = sync::open(context).await?;
+    let asked = ask_of(context, &store, scope, names).await?;
+    store.close().await;
+    Ok(asked)
+}
+
+/// The same of an open store.
+pub(crate) async fn ask_of(
+    context: &Context,
+    store: &Store,
+    scope: &Scope,
+    names: &[String],
+) -> Result<Asked, Failure> {
     let config = &context.config;
     let goal = goal(&scope.goal)?;
     let models = models(&config.models, names)?;
     let period = period::span(scope, &config.zone, config.history_start)?;
     let as_of = period::as_of(scope, &config.zone)?;
     let filter = scope.conditions.iter().map(|text| condition(text)).collect::<Result<_, _>>()?;
-    let store = Store::open(&context.store).await.map_err(AnswerError::from)?;
-    let data = load(&store, &config.rules, as_of).await?;
-    store.close().await;
+    if as_of.is_none() {
+        sync::derive(context, store).await?;
+    }
+    let data = load(store, &config.rules, as_of).await?;
     let policy = Policy {
         goal,
         whose: scope.whose.unwrap_or(config.whose).into(),
@@ -93,8 +107,12 @@ pub(super) async fn explain(
     names: &[String],
     deal: &str,
 ) -> Result<Outcome, Failure> {
-    let asked = ask(context, scope, names).await?;
-    show::print(&explanation::explain(&asked.data, &asked.question, &asked.models, deal)?, context.format)?;
+    let store = sync::open(context).await?;
+    let asked = ask_of(context, &store, scope, names).await?;
+    let mut answer = explanation::explain(&asked.data, &asked.question, &asked.models, deal)?;
+    answer.add_evidence(&store).await?;
+    store.close().await;
+    show::print(&answer, context.format)?;
     Ok(Outcome::Done)
 }
 
@@ -113,59 +131,51 @@ pub(super) async fn reconcile(
 
 /// `status`.
 pub(super) async fn status(context: &Context) -> Result<Outcome, Failure> {
-    let store = Store::open(&context.store).await.map_err(AnswerError::from)?;
-    let data = match load(&store, &context.config.rules, None).await {
-        Ok(data) => Some(data),
-        Err(AnswerError::Empty | AnswerError::Outdated) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let answer = status::status(&store, data.as_ref().map(|data| &data.book)).await?;
+    let store = sync::open(context).await?;
+    let answer = status::status(&store).await?;
     store.close().await;
     show::print(&answer, context.format)?;
     Ok(Outcome::Done)
 }
 
-/// `export`: one CSV file a table.
+/// `export`: one CSV file a table, and the credit of each touch.
 pub(super) async fn export(
     context: &Context,
     scope: &Scope,
     names: &[String],
     folder: &Path,
 ) -> Result<Outcome, Failure> {
-    let asked = ask(context, scope, names).await?;
-    let book = &asked.data.book;
+    if scope.as_of.is_some() {
+        return Err(Failure::usage("export writes what is known now: it takes no --as-of"));
+    }
+    let store = sync::open(context).await?;
+    let asked = ask_of(context, &store, scope, names).await?;
+    let tables = store.export().await.map_err(AnswerError::from)?;
+    store.close().await;
     std::fs::create_dir_all(folder)
         .map_err(|error| Failure::failed(format!("failed to make {}: {error}", folder.display())))?;
-    let mut written = Vec::new();
-    written.push(write(folder, "accounts.csv", export::accounts(book))?);
-    written.push(write(folder, "people.csv", export::people(book))?);
-    written.push(write(folder, "deals.csv", export::deals(book))?);
-    written.push(write(folder, "touches.csv", export::touches(book))?);
-    written.push(write_credits(folder, &asked)?);
-    for (name, rows) in written {
-        context.progress.say(&format!("{}: {rows} rows", folder.join(name).display()));
+    for table in &tables {
+        let file = format!("{}.csv", table.name);
+        let (mut writer, failed) = create(folder, &file)?;
+        writer.write_record(&table.columns).map_err(&failed)?;
+        for row in &table.rows {
+            writer
+                .write_record(row.iter().map(|cell| cell.as_deref().unwrap_or_default()))
+                .map_err(&failed)?;
+        }
+        writer.flush().map_err(|error| failed(error.into()))?;
+        context.progress.say(&format!("{}: {} rows", folder.join(file).display(), table.rows.len()));
     }
+    let rows = write_credits(folder, &asked)?;
+    context.progress.say(&format!("{}: {rows} rows", folder.join(CREDIT).display()));
     Ok(Outcome::Done)
 }
 
-fn write<T: serde::Serialize>(
-    folder: &Path,
-    name: &'static str,
-    rows: impl Iterator<Item = T>,
-) -> Result<(&'static str, u64), Failure> {
-    let (mut writer, failed) = create(folder, name)?;
-    let mut count = 0;
-    for row in rows {
-        writer.serialize(row).map_err(&failed)?;
-        count += 1;
-    }
-    writer.flush().map_err(|error| failed(error.into()))?;
-    Ok((name, count))
-}
+/// The file of credits.
+const CREDIT: &str = "credit.csv";
 
-fn write_credits(folder: &Path, asked: &Asked) -> Result<(&'static str, u64), Failure> {
-    let name = "credit.csv";
-    let (mut writer, failed) = create(folder, name)?;
+fn write_credits(folder: &Path, asked: &Asked) -> Result<u64, Failure> {
+    let (mut writer, failed) = create(folder, CREDIT)?;
     let mut count = 0;
     export::credits(&asked.data, &asked.question, &asked.models, |row| {
         count += 1;
@@ -173,7 +183,7 @@ fn write_credits(folder: &Path, asked: &Asked) -> Result<(&'static str, u64), Fa
     })
     .map_err(&failed)?;
     writer.flush().map_err(|error| failed(error.into()))?;
-    Ok((name, count))
+    Ok(count)
 }
 
 type Writer = csv::Writer<std::fs::File>;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use tributary_core::time::Zone;
-use tributary_source::{Connector, Settings};
+use tributary_source::Settings;
 
 use super::diagnostic::{Diagnostic, Text};
 use super::suggest;
@@ -42,7 +42,7 @@ pub(super) fn read(
     text: &Text,
     tables: Spanned<DeValue<'_>>,
     zone: &Zone,
-    connectors: &[&dyn Connector],
+    connectors: &[&'static str],
 ) -> Result<Vec<SourceConfig>, Diagnostic> {
     let span = tables.span();
     let DeValue::Array(tables) = tables.into_inner() else {
@@ -75,7 +75,7 @@ fn one(
     mut table: DeTable<'_>,
     span: Range<usize>,
     zone: &Zone,
-    connectors: &[&dyn Connector],
+    connectors: &[&'static str],
 ) -> Result<(SourceConfig, Range<usize>), Diagnostic> {
     let keys = table.keys().map(|key| (key.get_ref().to_string(), key.span())).collect();
     let mut own = OWN_KEYS.map(|key| table.remove(key)).into_iter();
@@ -89,7 +89,7 @@ fn one(
     let (id, connector, time_zone, every) =
         (take("id")?, take("connector")?, take("time_zone")?, take("every")?);
 
-    let known: Vec<&'static str> = connectors.iter().map(|connector| connector.name()).collect();
+    let known = connectors;
     let missing =
         |key: &str, hint: String| text.at(span.clone(), format!("this source lacks `{key}`")).hint(hint);
     let Some(id) = id else {
@@ -104,7 +104,7 @@ fn one(
     let Some(name) = known.iter().find(|name| *name == connector.get_ref()) else {
         return Err(text
             .at(connector.span(), format!("unknown connector `{}`", connector.get_ref()))
-            .hint(suggest::hint(connector.get_ref(), &known)));
+            .hint(suggest::hint(connector.get_ref(), known)));
     };
     let own_zone = super::zone(text, time_zone.as_ref())?;
     let every_seconds = match &every {
@@ -190,6 +190,20 @@ fn seconds(text: &str) -> Option<u64> {
 }
 
 impl SourceConfig {
+    /// A source that the configuration does not name, for files that are imported once.
+    pub(crate) fn unnamed(id: &str, connector: &'static str, zone: &Zone) -> Self {
+        Self {
+            id: id.to_owned(),
+            connector,
+            every_seconds: None,
+            zone: zone.clone(),
+            values: serde_json::Map::new(),
+            secrets: BTreeMap::new(),
+            header: 0..0,
+            keys: BTreeMap::new(),
+        }
+    }
+
     /// What the connector is given, its secrets read from the environment.
     pub(crate) fn settings(&self, config: &super::Config) -> Result<Settings, Diagnostic> {
         let mut settings = self.settings_without_secrets(config);
@@ -203,8 +217,8 @@ impl SourceConfig {
         Ok(settings)
     }
 
-    /// What the connector is given to read records that have landed.
-    pub(crate) fn settings_without_secrets(&self, config: &super::Config) -> Settings {
+    /// What the connector is given, but for secrets.
+    fn settings_without_secrets(&self, config: &super::Config) -> Settings {
         Settings {
             source: self.id.clone(),
             values: Value::Object(self.values.clone()),

@@ -43,10 +43,9 @@ impl Cell {
             Self::Count(count) => grouped(&count.to_string()),
             Self::Real(value) => grouped(&format!("{value:.2}")),
             Self::Share(share) => format!("{:.1} %", share * 100.0),
-            Self::Money(minor, currency) => money(*minor, *currency),
             Self::Change(0, _) => "·".to_owned(),
             Self::Change(minor, currency) if *minor > 0 => format!("+{}", money(*minor, *currency)),
-            Self::Change(minor, currency) => money(*minor, *currency),
+            Self::Money(minor, currency) | Self::Change(minor, currency) => money(*minor, *currency),
             Self::Time(at) => at
                 .to_string()
                 .replace('T', " ")

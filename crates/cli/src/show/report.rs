@@ -397,27 +397,35 @@ impl Answer for Status {
                 Cell::Count(source.deleted),
             ]);
         }
+        let mut records = Table::new(["Source", "Stream", "Records"]);
+        for stream in &self.records {
+            records.row(vec![
+                Cell::Text(stream.source.clone()),
+                Cell::Text(stream.stream.clone()),
+                Cell::Count(stream.records),
+            ]);
+        }
         let counts = &self.counts;
         let mut store = Table::new(["What", "How many"]);
-        for (what, count) in [
-            ("records", self.records),
-            ("records not worked out yet", self.pending),
-            ("accounts", counts.accounts),
-            ("people", counts.people),
-            ("deals", counts.deals),
-            ("deals won", counts.won),
-            ("deals lost", counts.lost),
-            ("deals open", counts.open),
-            ("touches", counts.touches),
-            ("touches that count for nothing", counts.silent_touches),
-            ("touches of people without an account", counts.homeless_touches),
-            ("records in quarantine", self.quarantined),
-        ] {
-            store.row(vec![Cell::Text(what.to_owned()), Cell::Count(count)]);
+        let mut line =
+            |what: &str, count: u64| store.row(vec![Cell::Text(what.to_owned()), Cell::Count(count)]);
+        line("accounts", counts.accounts);
+        line("people", counts.people);
+        line("deals", counts.deals);
+        line("touches", counts.touches);
+        for (reason, count) in &counts.silent {
+            line(&format!("  that count for nothing: {reason}"), *count);
         }
-        let mut tables = vec![store];
-        if !self.sources.is_empty() {
-            tables.insert(0, sources);
+        line("  of nobody known", counts.unresolved);
+        line("records not worked out yet", self.pending);
+        line("problems in quarantine", self.quarantined);
+        let mut tables = if self.sources.is_empty() { vec![store] } else { vec![sources, records, store] };
+        if !self.findings.is_empty() {
+            let mut findings = Table::new(["Finding", "What to know"]);
+            for finding in &self.findings {
+                findings.row(vec![Cell::Text(finding.code.clone()), Cell::Text(finding.message.clone())]);
+            }
+            tables.push(findings);
         }
         if !self.quarantine.is_empty() {
             let mut quarantine = Table::new(["Source", "Where", "Column", "Why"]).title("in quarantine");

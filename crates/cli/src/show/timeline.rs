@@ -24,7 +24,7 @@ impl Answer for Journey {
             let at = event.at.to_string();
             let (date, time) = at.split_once('T').unwrap_or((&at, ""));
             if date.get(..7).is_some_and(|this| this != month) {
-                month = date[..7].to_owned();
+                date[..7].clone_into(&mut month);
                 timeline.note(format!("  {month}"));
             }
             let clock = time.get(..5).unwrap_or_default();
