@@ -24,6 +24,7 @@ create table record (
     source bigint not null,
     stream text not null,
     native_id text not null,
+    part text not null,                   -- of the stream: where the current version came from
     head bigint not null,                 -- the current version
     unique (source, stream, native_id)
 );
@@ -51,23 +52,26 @@ create table stream_state (
     cursor text,                          -- where the next pull begins
     span text,                            -- the span in hand, if a pull was interrupted
     resume text,                          -- where that span goes on
+    started_at bigint,                    -- when the span in hand began, µs UTC
     updated_at bigint not null,
     primary key (source, stream, part)
 );
 
--- Ids seen so far by a span that will delete what it has not seen.
+-- Ids seen so far by a span that will delete what it has not seen: one row a page, 16 bytes of hash an id.
 create table seen (
+    id {key},
     source bigint not null,
     stream text not null,
     part text not null,
-    native_id text not null,
-    primary key (source, stream, part, native_id)
+    ids {bytes} not null
 );
+create index seen_part on seen (source, stream, part);
 
 create table quarantine (
     id {key},
     source bigint not null,
     stream text not null,
+    part text not null,
     native_id text,                       -- null: the bytes were no record at all
     origin text,                          -- people.csv:17
     fault {bytes} not null unique,        -- hash of source, stream, id or origin, field, reason: the same fault stands once
@@ -75,6 +79,7 @@ create table quarantine (
     reason text not null,
     body {bytes},                         -- what could not be read; null where landing holds it
     first_seen bigint not null,
+    last_seen bigint not null,
     resolved_at bigint
 );
 create index quarantine_record on quarantine (source, stream, native_id);

@@ -8,7 +8,10 @@ use sqlx::query::Query;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
+use sqlx::{
+    AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction,
+};
+use std::borrow::Cow;
 use std::str::FromStr;
 use std::time::Duration;
 use tributary_core::id::Hash;
@@ -17,6 +20,10 @@ use crate::error::StoreError;
 
 /// Values in one SQLite statement: beyond this a longer statement gains nothing.
 const SQLITE_VALUES: usize = 2_000;
+/// Prepared statements kept: a few shapes of each insert.
+const STATEMENTS: usize = 400;
+/// How long a writer waits for the others of this process.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Rows in one Postgres statement.
 const POSTGRES_ROWS: usize = 5_000;
 
@@ -51,20 +58,29 @@ impl From<Option<i64>> for Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::Text(Some(text.to_owned()))
+        Self::Text(Some(storable(text).into_owned()))
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::Text(Some(text))
+        Self::Text(Some(owned(text)))
     }
 }
 
 impl From<Option<String>> for Value {
     fn from(text: Option<String>) -> Self {
-        Self::Text(text)
+        Self::Text(text.map(owned))
     }
+}
+
+/// Text without NUL, which Postgres can't hold; the same on both databases.
+pub(crate) fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+fn owned(text: String) -> String {
+    if text.contains('\0') { storable(&text).into_owned() } else { text }
 }
 
 impl From<Vec<u8>> for Value {
@@ -154,13 +170,15 @@ impl Database {
     /// Connects; a SQLite file is made if it is missing.
     pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::open(url, error))?;
-            let pool = PgPoolOptions::new()
-                .max_connections(8)
-                .acquire_timeout(Duration::from_secs(15))
-                .connect_with(options)
-                .await
-                .map_err(|error| StoreError::open(url, error))?;
+            let options = PgConnectOptions::from_str(url)
+                .map_err(|error| StoreError::open(url, error))?
+                .statement_cache_capacity(STATEMENTS);
+            // A pool would go on trying; a first connection says at once what is wrong.
+            let first =
+                PgConnection::connect_with(&options).await.map_err(|error| StoreError::open(url, error))?;
+            first.close().await?;
+            let pool =
+                PgPoolOptions::new().max_connections(12).acquire_timeout(PATIENCE).connect_lazy_with(options);
             return Ok(Self::Postgres(pool));
         }
         let path = url.strip_prefix("sqlite:").map_or(url, |rest| rest.strip_prefix("//").unwrap_or(rest));
@@ -173,32 +191,37 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(30))
+            .statement_cache_capacity(STATEMENTS)
             .pragma("cache_size", "-32768")
             .pragma("temp_store", "memory");
         let open = |error| StoreError::open(path, error);
-        let writer =
-            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
-        let reader = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(options)
-            .await
-            .map_err(|error| StoreError::open(path, error))?;
+        let pool = || SqlitePoolOptions::new().acquire_timeout(PATIENCE);
+        let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
+        let reader = pool().max_connections(4).connect_with(options).await.map_err(open)?;
         Ok(Self::Sqlite { writer, reader })
     }
 
-    /// Begins a transaction that writes.
+    /// Begins a transaction that writes. There is one at a time, on either database: what one reads to decide
+    /// what it writes, no other changes meanwhile, and unused ids are simply the next ones.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => {
+                let mut tx = pool.begin().await?;
+                let lock = "select pg_advisory_xact_lock(7421, hashtext(current_schema()))";
+                sqlx::query(lock).execute(&mut *tx).await?;
+                Tx::Postgres(tx)
+            }
         })
     }
 
-    /// Begins a transaction that only reads.
+    /// Begins a transaction that only reads, and sees the store as it is at its first query.
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => {
+                Tx::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
+            }
         })
     }
 
@@ -242,6 +265,26 @@ impl Tx {
             }
         }
         Ok(())
+    }
+
+    /// Whether a table is there.
+    pub(crate) async fn has_table(&mut self, name: &str) -> Result<bool, StoreError> {
+        let sql = match self {
+            Self::Sqlite(_) => "select count(*) from sqlite_master where type = 'table' and name = $1",
+            Self::Postgres(_) => {
+                "select count(*) from pg_tables where schemaname = current_schema() and tablename = $1"
+            }
+        };
+        Ok(self.fetch(sql, &[name.into()]).await?.first().map_or(Ok(0), |row| row.int(0))? > 0)
+    }
+
+    /// How many tables there are.
+    pub(crate) async fn table_count(&mut self) -> Result<i64, StoreError> {
+        let sql = match self {
+            Self::Sqlite(_) => "select count(*) from sqlite_master where type = 'table'",
+            Self::Postgres(_) => "select count(*) from pg_tables where schemaname = current_schema()",
+        };
+        self.fetch(sql, &[]).await?.first().map_or(Ok(0), |row| row.int(0))
     }
 
     /// Runs one statement and says how many rows it changed.
@@ -290,16 +333,20 @@ impl Tx {
         values: &[Value],
         keys: &[&str],
     ) -> Result<Vec<Row>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<Cow<'_, str>> = keys.iter().map(|key| storable(key)).collect();
         let place = values.len() + 1;
         Ok(match self {
             Self::Sqlite(tx) => {
                 let sql = format!("{sql} in (select value from json_each(${place}))");
-                let list = serde_json::to_string(keys).unwrap_or_default();
+                let list = serde_json::to_string(&keys).unwrap_or_default();
                 let query = sqlite_query(&sql, values).bind(list);
                 query.fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
             }
             Self::Postgres(tx) => {
-                let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+                let keys: Vec<String> = keys.into_iter().map(Cow::into_owned).collect();
                 let query = pg_query(&format!("{sql} = any(${place})"), values).bind(keys);
                 query.fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
             }
@@ -337,17 +384,14 @@ impl Tx {
         let names = columns.join(", ");
         match self {
             Self::Sqlite(tx) => {
-                let per_statement = (SQLITE_VALUES / columns.len()).max(1);
+                // Statements of 1, 2, 4, … rows, so that a few prepared ones serve every number.
+                let most = 1 << (SQLITE_VALUES / columns.len()).max(1).ilog2();
                 let mut rows = rows.into_iter();
-                loop {
-                    let batch: Vec<Vec<Value>> = rows.by_ref().take(per_statement).collect();
-                    if batch.is_empty() {
-                        break;
-                    }
-                    let full = batch.len() == per_statement;
-                    let sql = values_sql(table, &names, columns.len(), batch.len(), conflict);
-                    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(full);
-                    for value in batch.into_iter().flatten() {
+                while rows.len() > 0 {
+                    let batch = most.min(1 << rows.len().ilog2());
+                    let sql = values_sql(table, &names, columns.len(), batch, conflict);
+                    let mut query = sqlx::query(AssertSqlSafe(sql));
+                    for value in rows.by_ref().take(batch).flatten() {
                         query = match value {
                             Value::Int(number) => query.bind(number),
                             Value::Text(text) => query.bind(text),

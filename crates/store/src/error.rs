@@ -17,6 +17,9 @@ pub enum StoreError {
         #[source]
         cause: sqlx::Error,
     },
+    /// The database holds something else.
+    #[error("the database holds tables of something else: name an empty one, or another schema")]
+    Foreign,
     /// The store was written by a later version of the program.
     #[error(
         "the store has schema {found}, this program knows {known}: use a newer tributary, or another store"
@@ -31,7 +34,9 @@ pub enum StoreError {
     #[error("the disk is full: nothing of the last step was kept; free some space and run the command again")]
     DiskFull(#[source] sqlx::Error),
     /// The store may not be written.
-    #[error("the store is read-only: check the permissions of the file and its folder")]
+    #[error(
+        "the store may not be written: check the permissions of its file and folder, or of the database user"
+    )]
     ReadOnly(#[source] sqlx::Error),
     /// Somebody else writes.
     #[error("the store is in use by another process: wait until it is done")]
@@ -87,7 +92,7 @@ impl From<sqlx::Error> for StoreError {
         let text = error.to_string();
         if code == "13" || code == "53100" || text.contains("disk is full") {
             Self::DiskFull(error)
-        } else if code == "25006" || text.contains("readonly database") {
+        } else if code == "25006" || code == "42501" || text.contains("readonly database") {
             Self::ReadOnly(error)
         } else if text.contains("database is locked") {
             Self::Busy(error)

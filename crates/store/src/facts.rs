@@ -7,6 +7,7 @@ use tributary_core::id::Hash;
 use tributary_core::{Fact, Time};
 
 use crate::db::{Row, Tx, Value};
+use crate::landing::Rank;
 use crate::{Store, StoreError};
 
 /// The facts of one record's version.
@@ -44,10 +45,17 @@ impl Store {
         rows.first().map_or(Ok(0), |row| row.int(0).map(|count| count as u64))
     }
 
-    /// The latest instant at which anything was observed: *now*, for everything right of landing.
+    /// The latest instant at which anything new was observed: *now*, for everything right of landing.
     pub async fn last_observed(&self) -> Result<Option<Time>, StoreError> {
-        let rows = self.read().await?.fetch("select max(observed_at) from frame", &[]).await?;
-        Ok(rows.first().map(|row| row.opt_int(0)).transpose()?.flatten().map(Time))
+        self.read().await?.last_observed().await
+    }
+
+    /// How many current records each stream holds, deleted ones left out; by source and stream.
+    pub async fn stream_counts(&self) -> Result<BTreeMap<(String, String), u64>, StoreError> {
+        let sql = "select s.name, r.stream, count(*) from record r join version v on v.id = r.head \
+            join source s on s.id = r.source where v.frame is not null group by s.name, r.stream";
+        let rows = self.read().await?.fetch(sql, &[]).await?;
+        rows.iter().map(|row| Ok(((row.text(0)?, row.text(1)?), row.int(2)? as u64))).collect()
     }
 
     /// The facts of up to `limit` records after one, each as it was known at `at`; by record.
@@ -59,38 +67,46 @@ impl Store {
         after: i64,
         limit: i64,
     ) -> Result<Vec<RecordFacts>, StoreError> {
-        let sql = "select r.id, s.name, r.stream, r.native_id, v.hash, v.stamp, v.facts, v.observed_at from record r \
+        let sql = "select r.id, s.name, r.stream, r.native_id, v.hash, v.stamp, v.facts, v.observed_at, v.frame from record r \
             join version v on v.record = r.id join source s on s.id = r.source \
             where r.id > $1 and r.id in (select id from record where id > $1 order by id limit $2) order by r.id";
         let rows = self.read().await?.fetch(sql, &[after.into(), limit.into()]).await?;
-        let mut known: BTreeMap<i64, Vec<(Time, RecordFacts)>> = BTreeMap::new();
+        let mut known: BTreeMap<i64, Vec<(Rank, RecordFacts)>> = BTreeMap::new();
         let mut reader = Reader::default();
         for row in &rows {
-            let record = reader.record(row)?;
-            known.entry(record.record).or_default().push((Time(row.int(7)?), record));
+            let version = reader.record(row)?;
+            let rank = Rank {
+                stamp: version.stamp,
+                observed_at: Time(row.int(7)?),
+                is_deletion: row.opt_int(8)?.is_none(),
+                hash: version.hash,
+            };
+            known.entry(version.record).or_default().push((rank, version));
         }
         let mut out = Vec::with_capacity(known.len());
         for versions in known.into_values() {
-            let rank = |(observed, version): &(Time, RecordFacts)| (version.stamp, *observed, version.hash);
-            let first =
-                versions.iter().map(|(observed, version)| (*observed, version.stamp, version.hash)).min();
+            let first = versions.iter().map(|(rank, _)| (rank.observed_at, *rank)).min();
             let current = versions
                 .into_iter()
-                .filter(|(observed, version)| {
-                    let is_first = first == Some((*observed, version.stamp, version.hash));
-                    if is_first { version.stamp.is_none_or(|stamp| stamp <= at) } else { *observed <= at }
+                .filter(|(rank, _)| {
+                    if first == Some((rank.observed_at, *rank)) {
+                        rank.stamp.is_none_or(|stamp| stamp <= at)
+                    } else {
+                        rank.observed_at <= at
+                    }
                 })
-                .max_by_key(rank);
-            match current {
-                Some((_, record)) => out.push(record),
-                None => {}
-            }
+                .max_by_key(|(rank, _)| *rank);
+            out.extend(current.map(|(_, version)| version));
         }
         Ok(out)
     }
 }
 
 impl Tx {
+    pub(crate) async fn last_observed(&mut self) -> Result<Option<Time>, StoreError> {
+        Ok(self.meta("last_observed").await?.and_then(|text| text.parse().ok()).map(Time))
+    }
+
     /// The facts of some records, by record.
     pub(crate) async fn facts_of(&mut self, records: &[i64]) -> Result<Vec<RecordFacts>, StoreError> {
         let rows = self.fetch_in(&format!("{HEADS} r.id"), records).await?;

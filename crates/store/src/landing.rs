@@ -6,6 +6,7 @@ mod page;
 mod quarantine;
 mod runs;
 mod sealed;
+mod state;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use crate::db::Tx;
 use crate::{Store, StoreError};
 
 pub use page::Landed;
+pub(crate) use page::Rank;
 pub use quarantine::Quarantined;
 pub use runs::{Run, RunOutcome};
 pub use sealed::SealKey;
@@ -157,28 +159,6 @@ impl Store {
         };
         tx.commit().await?;
         Ok(key)
-    }
-
-    /// Where every stream and part of a source stands.
-    pub async fn states(&self, source: SourceKey) -> Result<BTreeMap<(String, String), State>, StoreError> {
-        let sql = "select stream, part, cursor, span, resume from stream_state where source = $1";
-        let rows = self.read().await?.fetch(sql, &[source.0.into()]).await?;
-        rows.iter()
-            .map(|row| {
-                let open = row.opt_text(3)?.zip(row.opt_text(4)?);
-                Ok(((row.text(0)?, row.text(1)?), State { cursor: row.opt_text(2)?, open }))
-            })
-            .collect()
-    }
-
-    /// Forgets where a stream's part stands, so that it is read anew; landed records stay.
-    pub async fn forget_state(&self, source: SourceKey, stream: &str, part: &str) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        let values = [source.0.into(), stream.into(), part.into()];
-        tx.execute("delete from stream_state where source = $1 and stream = $2 and part = $3", &values)
-            .await?;
-        tx.execute("delete from seen where source = $1 and stream = $2 and part = $3", &values).await?;
-        tx.commit().await
     }
 
     /// Normalises the landed heads of a source anew, and marks what now says something else.

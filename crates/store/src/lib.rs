@@ -6,6 +6,8 @@ mod error;
 pub mod facts;
 pub mod landing;
 pub mod reports;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 pub use error::StoreError;
 
@@ -34,30 +36,28 @@ impl Store {
         self.database.close().await;
     }
 
+    /// Writes nothing, and waits for nobody, if the schema is up to date.
     async fn migrate(&self) -> Result<(), StoreError> {
         let known = MIGRATIONS.len() as i64;
-        let mut tx = self.database.begin().await?;
-        if let Database::Postgres(_) = self.database {
-            // Two processes may open a new store at once; the lock ends with the transaction.
-            tx.execute("select pg_advisory_xact_lock(7421)", &[]).await?;
+        if version(&mut self.read().await?, known).await? == Some(known) {
+            return Ok(());
         }
-        tx.execute("create table if not exists schema_version (version bigint not null)", &[]).await?;
-        let found = match tx.fetch("select version from schema_version", &[]).await?.first() {
-            Some(row) => row.int(0)?,
+        let mut tx = self.begin().await?;
+        let found = match version(&mut tx, known).await? {
+            Some(found) => found,
             None => {
+                if tx.table_count().await? > 0 {
+                    return Err(StoreError::Foreign);
+                }
+                tx.script("create table schema_version (version bigint not null)").await?;
                 tx.execute("insert into schema_version (version) values (0)", &[]).await?;
                 0
             }
         };
-        if found > known {
-            return Err(StoreError::Newer { found, known });
-        }
-        for script in &MIGRATIONS[found as usize..] {
+        for script in MIGRATIONS.iter().skip(found as usize) {
             tx.script(script).await?;
         }
-        if found < known {
-            tx.execute("update schema_version set version = $1", &[known.into()]).await?;
-        }
+        tx.execute("update schema_version set version = $1", &[known.into()]).await?;
         tx.commit().await
     }
 
@@ -67,5 +67,18 @@ impl Store {
 
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
         self.database.read().await
+    }
+}
+
+/// The schema's version; `None` in a database without one.
+async fn version(tx: &mut Tx, known: i64) -> Result<Option<i64>, StoreError> {
+    if !tx.has_table("schema_version").await? {
+        return Ok(None);
+    }
+    let rows = tx.fetch("select version from schema_version", &[]).await?;
+    let found = rows.first().map(|row| row.int(0)).transpose()?;
+    match found {
+        Some(found) if found > known => Err(StoreError::Newer { found, known }),
+        found => Ok(found),
     }
 }

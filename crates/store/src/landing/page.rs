@@ -1,12 +1,13 @@
 //! How one page lands.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tributary_core::Time;
 use tributary_core::id::Hash;
 
-use super::{Deletes, Incoming, Landing, Next, Said, SourceKey, encode, pack, quarantine};
-use crate::db::{Tx, Value};
+use super::{Incoming, Landing, Said, encode, pack, quarantine};
+use crate::db::{Tx, Value, storable};
 use crate::{Store, StoreError};
 
 /// What became of a page: `fetched` = `added` + `unchanged` + `superseded` + `rejected`.
@@ -44,25 +45,69 @@ impl std::ops::AddAssign for Landed {
 #[derive(Clone, Copy)]
 struct Head {
     record: i64,
-    is_new: bool,
     rank: Rank,
 }
 
-/// Current is the version with the highest stamp, else the latest observed, then by hash.
-type Rank = (Option<Time>, Time, Hash);
+/// Which version of a record is current: the one with the highest stamp, else the latest observed; in a tie a
+/// deletion, else by hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    pub(crate) stamp: Option<Time>,
+    pub(crate) observed_at: Time,
+    pub(crate) is_deletion: bool,
+    pub(crate) hash: Hash,
+}
 
-#[derive(Default)]
-struct Writes {
-    versions: Vec<Vec<Value>>,
-    frames: Vec<Vec<Value>>,
-    /// Heads that changed, by record.
-    heads: BTreeMap<i64, (String, String, i64)>,
+impl Rank {
+    fn of(record: &Incoming<'_>, observed_at: Time) -> Self {
+        let hash = record.body.map_or_else(deletion, Hash::of_bytes);
+        Self { stamp: record.stamp, observed_at, is_deletion: record.body.is_none(), hash }
+    }
+
+    /// Whether this says nothing that `head`, the current version, does not say.
+    fn is_known_as(&self, head: &Self) -> bool {
+        self.hash == head.hash && (self.stamp.is_none() || self.stamp == head.stamp)
+    }
 }
 
 /// What stands for a deletion's content.
-fn deletion() -> Hash {
+pub(super) fn deletion() -> Hash {
     Hash::of("deleted", &[])
 }
+
+/// Rows on their way into the tables of landing.
+#[derive(Default)]
+pub(super) struct Writes {
+    pub(super) versions: Vec<Vec<Value>>,
+    frames: Vec<Vec<Value>>,
+    /// New heads, by record: stream, part, native id, version.
+    pub(super) heads: BTreeMap<i64, (String, String, String, i64)>,
+}
+
+/// A version that the page brings, before its body has a place.
+pub(super) fn version_row(
+    version: i64,
+    record: i64,
+    rank: &Rank,
+    place: Option<(i64, i64, i64)>,
+    facts: Option<Vec<u8>>,
+) -> Vec<Value> {
+    let (frame, start, length) =
+        place.map_or((None, 0, 0), |(frame, start, length)| (Some(frame), start, length));
+    vec![
+        version.into(),
+        record.into(),
+        rank.stamp.map(|stamp| stamp.0).into(),
+        rank.observed_at.0.into(),
+        rank.hash.into(),
+        Value::Int(frame),
+        start.into(),
+        length.into(),
+        Value::Bytes(facts),
+    ]
+}
+
+type Id<'a> = (&'a str, &'a str);
 
 impl Store {
     /// Lands a page. `normalize` is asked, by place in `records`, about new versions only.
@@ -71,6 +116,7 @@ impl Store {
         page: &Landing<'_>,
         normalize: &(dyn Fn(usize) -> Said + Sync),
     ) -> Result<Landed, StoreError> {
+        let ranks: Vec<Rank> = page.records.iter().map(|record| Rank::of(record, page.observed_at)).collect();
         let mut tx = self.begin().await?;
         let mut landed = Landed {
             fetched: (page.records.len() + page.rejects.len()) as u64,
@@ -78,80 +124,80 @@ impl Store {
             ..Landed::default()
         };
         let mut heads = tx.heads(page).await?;
-        let next_record = tx.next_ids("record", page.records.len()).await?;
-        let next_version = tx.next_ids("version", page.records.len()).await?;
-        let next_frame = tx.next_ids("frame", page.records.len()).await?;
-        let mut ids = (next_record, next_version, next_frame);
+        let order = order(page, &ranks);
+        let mut older = tx.older_versions(page, &ranks, &order, &heads).await?;
+        let mut next_record = tx.next_ids("record", page.records.len()).await?;
+        let mut next_version = tx.next_ids("version", page.records.len()).await?;
+        let mut next_frame = tx.next_ids("frame", page.records.len()).await?;
         let mut writes = Writes::default();
         let mut bodies: BTreeMap<&str, (i64, Vec<u8>)> = BTreeMap::new();
         let mut faults = Vec::new();
         let mut mended: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (index, record) in page.records.iter().enumerate() {
-            let known = heads.get(&(record.stream, record.id)).copied();
-            let hash = record.body.map_or_else(deletion, Hash::of_bytes);
-            match known {
-                None if record.body.is_none() => {
-                    landed.unchanged += 1;
-                    continue;
-                }
-                Some(head) if head.rank.2 == hash => {
-                    landed.unchanged += 1;
-                    continue;
-                }
-                _ => {}
-            }
-            // A deletion has no stamp of its own: it follows what it deletes.
-            let stamp = match record.body {
-                None => record.stamp.max(known.and_then(|head| head.rank.0)),
-                Some(_) => record.stamp,
-            };
-            let rank = (stamp, page.observed_at, hash);
-            let is_current = known.is_none_or(|head| rank > head.rank);
-            if !is_current && tx.has_version(known, stamp, hash).await? {
+        for index in order {
+            let (record, mut rank) = (&page.records[index], ranks[index]);
+            let id = (record.stream, record.id);
+            let known = heads.get_mut(&id);
+            if known.is_none() && rank.is_deletion {
                 landed.unchanged += 1;
                 continue;
             }
-            let version = ids.1;
-            ids.1 += 1;
-            let (record_id, is_new) = match known {
-                Some(head) => (head.record, head.is_new),
+            if let Some(head) = &known {
+                // A deletion without a stamp of its own follows what it deletes.
+                if rank.is_deletion {
+                    rank.stamp = rank.stamp.max(head.rank.stamp);
+                }
+            }
+            let is_current = match known {
+                Some(head) if rank.is_known_as(&head.rank) => {
+                    head.rank.observed_at = head.rank.observed_at.max(page.observed_at);
+                    landed.unchanged += 1;
+                    continue;
+                }
+                Some(head) => {
+                    let versions = older.entry(head.record).or_default();
+                    let is_current = rank > head.rank;
+                    if !is_current && versions.contains(&(rank.stamp, rank.hash)) {
+                        landed.unchanged += 1;
+                        continue;
+                    }
+                    if is_current {
+                        head.rank = rank;
+                    }
+                    versions.insert((rank.stamp, rank.hash));
+                    is_current
+                }
                 None => {
-                    ids.0 += 1;
-                    (ids.0 - 1, true)
+                    heads.insert(id, Head { record: next_record, rank });
+                    older.entry(next_record).or_default().insert((rank.stamp, rank.hash));
+                    next_record += 1;
+                    true
                 }
             };
-            let (mut frame, mut start, mut facts) = (None, 0, None);
+            let record_id = heads[&id].record;
+            let version = next_version;
+            next_version += 1;
+            let (mut place, mut facts) = (None, None);
             if let Some(body) = record.body {
-                let (id, bytes) = bodies.entry(record.stream).or_insert_with(|| {
-                    ids.2 += 1;
-                    (ids.2 - 1, Vec::new())
+                let (frame, bytes) = bodies.entry(record.stream).or_insert_with(|| {
+                    next_frame += 1;
+                    (next_frame - 1, Vec::new())
                 });
-                (frame, start) = (Some(*id), bytes.len() as i64);
+                place = Some((*frame, bytes.len() as i64, body.len() as i64));
                 bytes.extend_from_slice(body);
                 let said = normalize(index);
                 facts = encode(&said.facts)?;
                 if is_current {
-                    mended.entry(record.stream).or_default().push(record.id);
                     landed.problems += u64::from(!said.problems.is_empty());
                     faults.extend(said.problems.into_iter().map(|problem| (index, problem)));
                 }
             }
-            writes.versions.push(vec![
-                version.into(),
-                record_id.into(),
-                stamp.map(|stamp| stamp.0).into(),
-                page.observed_at.0.into(),
-                hash.into(),
-                Value::Int(frame),
-                start.into(),
-                (record.body.map_or(0, <[u8]>::len) as i64).into(),
-                Value::Bytes(facts),
-            ]);
+            writes.versions.push(version_row(version, record_id, &rank, place, facts));
             if is_current {
                 landed.added += 1;
-                let head = Head { record: record_id, is_new, rank };
-                heads.insert((record.stream, record.id), head);
-                writes.heads.insert(record_id, (record.stream.to_owned(), record.id.to_owned(), version));
+                mended.entry(record.stream).or_default().push(record.id);
+                let part = if record.stream == page.stream { page.part } else { "" };
+                let head = (record.stream.to_owned(), part.to_owned(), record.id.to_owned(), version);
+                writes.heads.insert(record_id, head);
             } else {
                 landed.superseded += 1;
             }
@@ -160,8 +206,8 @@ impl Store {
             let (source, observed) = (page.source.0.into(), page.observed_at.0.into());
             writes.frames.push(vec![id.into(), source, stream.into(), observed, pack(&bytes)?.into()]);
         }
-        tx.write(page.source, writes).await?;
-        tx.resolve_faults(page.source, &mended, page.observed_at).await?;
+        tx.write(page, writes).await?;
+        tx.resolve_faults(page, &mended).await?;
         tx.write_faults(page, &faults).await?;
         landed.deleted = tx.advance(page).await?;
         tx.commit().await?;
@@ -169,73 +215,85 @@ impl Store {
     }
 }
 
+/// The order in which a page's records are taken: as they came, but of one record's versions the highest first,
+/// so that a page that says two things of one record says the same two things when it comes again.
+fn order(page: &Landing<'_>, ranks: &[Rank]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..ranks.len()).collect();
+    let ids: BTreeSet<Id<'_>> = page.records.iter().map(|record| (record.stream, record.id)).collect();
+    if ids.len() < ranks.len() {
+        order.sort_by(|a, b| ranks[*b].cmp(&ranks[*a]));
+    }
+    order
+}
+
 impl Tx {
     /// The current versions of the records that a page names.
-    async fn heads<'a>(
-        &mut self,
-        page: &Landing<'a>,
-    ) -> Result<HashMap<(&'a str, &'a str), Head>, StoreError> {
-        let mut wanted: BTreeMap<&str, BTreeSet<&'a str>> = BTreeMap::new();
+    async fn heads<'a>(&mut self, page: &Landing<'a>) -> Result<HashMap<Id<'a>, Head>, StoreError> {
+        let mut wanted: BTreeMap<&'a str, BTreeMap<Cow<'a, str>, &'a str>> = BTreeMap::new();
         for record in page.records {
-            wanted.entry(record.stream).or_default().insert(record.id);
+            wanted.entry(record.stream).or_default().insert(storable(record.id), record.id);
         }
-        let mut heads = HashMap::new();
+        let mut heads = HashMap::with_capacity(page.records.len());
         for (stream, ids) in wanted {
-            let sql = "select r.native_id, r.id, r.head, v.stamp, v.observed_at, v.hash, v.frame from record r \
+            let sql = "select r.native_id, r.id, v.stamp, v.observed_at, v.hash, v.frame from record r \
                 join version v on v.id = r.head where r.source = $1 and r.stream = $2 and r.native_id";
-            let keys: Vec<&str> = ids.iter().copied().collect();
-            let stream_of: HashMap<&str, &'a Incoming<'a>> = page
-                .records
-                .iter()
-                .filter(|record| record.stream == stream)
-                .map(|record| (record.id, record))
-                .collect();
+            let keys: Vec<&str> = ids.values().copied().collect();
             for row in self.fetch_in_text(sql, &[page.source.0.into(), stream.into()], &keys).await? {
-                let id = row.text(0)?;
-                let Some(record) = stream_of.get(id.as_str()) else { continue };
-                let head = Head {
-                    record: row.int(1)?,
-                    is_new: false,
-                    rank: (row.opt_int(3)?.map(Time), Time(row.int(4)?), row.hash(5)?),
+                let Some(id) = ids.get(row.text(0)?.as_str()) else { continue };
+                let rank = Rank {
+                    stamp: row.opt_int(2)?.map(Time),
+                    observed_at: Time(row.int(3)?),
+                    is_deletion: row.opt_int(5)?.is_none(),
+                    hash: row.hash(4)?,
                 };
-                heads.insert((record.stream, record.id), head);
+                heads.insert((stream, *id), Head { record: row.int(1)?, rank });
             }
         }
         Ok(heads)
     }
 
-    /// Whether a version that is not current is known already.
-    async fn has_version(
+    /// The versions of those records of which the page may bring one that is kept already, but not current.
+    async fn older_versions(
         &mut self,
-        head: Option<Head>,
-        stamp: Option<Time>,
-        hash: Hash,
-    ) -> Result<bool, StoreError> {
-        let Some(head) = head else { return Ok(false) };
-        let rows = self
-            .fetch(
-                "select stamp from version where record = $1 and hash = $2",
-                &[head.record.into(), hash.into()],
-            )
-            .await?;
-        for row in &rows {
-            if row.opt_int(0)?.map(Time) == stamp {
-                return Ok(true);
+        page: &Landing<'_>,
+        ranks: &[Rank],
+        order: &[usize],
+        heads: &HashMap<Id<'_>, Head>,
+    ) -> Result<HashMap<i64, BTreeSet<(Option<Time>, Hash)>>, StoreError> {
+        let mut met = BTreeSet::new();
+        let mut records = BTreeSet::new();
+        for index in order {
+            let record = &page.records[*index];
+            let again = !met.insert((record.stream, record.id));
+            if let Some(head) = heads.get(&(record.stream, record.id))
+                && (again || ranks[*index] < head.rank)
+            {
+                records.insert(head.record);
             }
         }
-        Ok(false)
+        let records: Vec<i64> = records.into_iter().collect();
+        let mut older: HashMap<i64, BTreeSet<(Option<Time>, Hash)>> = HashMap::new();
+        for row in self.fetch_in("select record, stamp, hash from version where record", &records).await? {
+            older.entry(row.int(0)?).or_default().insert((row.opt_int(1)?.map(Time), row.hash(2)?));
+        }
+        Ok(older)
     }
 
-    async fn write(&mut self, source: SourceKey, writes: Writes) -> Result<(), StoreError> {
+    pub(super) async fn write(&mut self, page: &Landing<'_>, writes: Writes) -> Result<(), StoreError> {
+        if writes.versions.is_empty() {
+            return Ok(());
+        }
+        let last = self.last_observed().await?.max(Some(page.observed_at));
+        self.set_meta("last_observed", &last.map_or(0, |last| last.0).to_string()).await?;
         self.insert_rows("frame", &["id", "source", "stream", "observed_at", "body"], writes.frames).await?;
         let columns = ["id", "record", "stamp", "observed_at", "hash", "frame", "start", "length", "facts"];
         self.insert_rows("version", &columns, writes.versions).await?;
         let changed: Vec<i64> = writes.heads.keys().copied().collect();
-        let rows = writes.heads.into_iter().map(|(record, (stream, id, version))| {
-            vec![record.into(), source.0.into(), stream.into(), id.into(), version.into()]
+        let rows = writes.heads.into_iter().map(|(record, (stream, part, id, version))| {
+            vec![record.into(), page.source.0.into(), stream.into(), part.into(), id.into(), version.into()]
         });
-        let columns = ["id", "source", "stream", "native_id", "head"];
-        let conflict = "on conflict (id) do update set head = excluded.head";
+        let columns = ["id", "source", "stream", "part", "native_id", "head"];
+        let conflict = "on conflict (id) do update set head = excluded.head, part = excluded.part";
         self.insert_rows_or("record", &columns, rows.collect(), conflict).await?;
         self.mark_dirty(&changed).await
     }
@@ -266,76 +324,6 @@ impl Tx {
             reason: reject.reason,
             body: Some(reject.body),
         }));
-        self.quarantine(page.source, page.observed_at, rows).await
-    }
-
-    /// Moves the stream's state on; at the end of a span that replaces, deletes what was not seen.
-    async fn advance(&mut self, page: &Landing<'_>) -> Result<u64, StoreError> {
-        let key = [page.source.0.into(), page.stream.into(), page.part.into()];
-        if page.deletes != Deletes::Nothing {
-            let mut ids: BTreeSet<&str> = page.seen.iter().map(String::as_str).collect();
-            ids.extend(
-                page.records.iter().filter(|r| r.stream == page.stream && r.body.is_some()).map(|r| r.id),
-            );
-            let rows = ids.into_iter().map(|id| key.iter().cloned().chain([id.into()]).collect()).collect();
-            let columns = ["source", "stream", "part", "native_id"];
-            self.insert_rows_or("seen", &columns, rows, "on conflict do nothing").await?;
-        }
-        let (cursor, span, resume) = match page.next {
-            Next::More { span, resume } => (None, Some(span.to_owned()), Some(resume.to_owned())),
-            Next::Done { cursor } => (cursor.map(str::to_owned), None, None),
-        };
-        let mut deleted = 0;
-        if let Next::Done { .. } = page.next
-            && page.deletes != Deletes::Nothing
-        {
-            deleted = self.delete_unseen(page).await?;
-            self.execute("delete from seen where source = $1 and stream = $2 and part = $3", &key).await?;
-        }
-        let sql = "insert into stream_state (source, stream, part, cursor, span, resume, updated_at) \
-            values ($1, $2, $3, $4, $5, $6, $7) on conflict (source, stream, part) do update set \
-            cursor = coalesce(excluded.cursor, stream_state.cursor), span = excluded.span, \
-            resume = excluded.resume, updated_at = excluded.updated_at";
-        let [source, stream, part] = key;
-        let values =
-            [source, stream, part, cursor.into(), span.into(), resume.into(), page.observed_at.0.into()];
-        self.execute(sql, &values).await?;
-        Ok(deleted)
-    }
-
-    async fn delete_unseen(&mut self, page: &Landing<'_>) -> Result<u64, StoreError> {
-        let sql = "select r.id, r.native_id, v.stamp, s.native_id from record r join version v on v.id = r.head \
-            left join seen s on s.source = r.source and s.stream = r.stream and s.part = $3 and s.native_id = r.native_id \
-            where r.source = $1 and r.stream = $2 and v.frame is not null";
-        let rows = self.fetch(sql, &[page.source.0.into(), page.stream.into(), page.part.into()]).await?;
-        let known = rows.len() as u64;
-        let mut missing = Vec::new();
-        for row in &rows {
-            if row.opt_text(3)?.is_none() {
-                missing.push((row.int(0)?, row.text(1)?, row.opt_int(2)?));
-            }
-        }
-        let count = missing.len() as u64;
-        if page.deletes == Deletes::Unseen && count >= 50 && count * 20 > known {
-            return Err(StoreError::MassDelete { stream: page.stream.to_owned(), missing: count, known });
-        }
-        let first = self.next_ids("version", missing.len()).await?;
-        let mut writes = Writes::default();
-        for (version, (record, native_id, stamp)) in (first..).zip(missing) {
-            writes.versions.push(vec![
-                version.into(),
-                record.into(),
-                stamp.into(),
-                page.observed_at.0.into(),
-                deletion().into(),
-                Value::Int(None),
-                0.into(),
-                0.into(),
-                Value::Bytes(None),
-            ]);
-            writes.heads.insert(record, (page.stream.to_owned(), native_id, version));
-        }
-        self.write(page.source, writes).await?;
-        Ok(count)
+        self.quarantine(page, rows).await
     }
 }

@@ -1,11 +1,11 @@
 //! Quarantine: what could not be understood, with its reason, kept until it can.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tributary_core::Time;
 use tributary_core::id::Hash;
 
-use super::SourceKey;
+use super::Landing;
 use crate::db::Tx;
 use crate::{Store, StoreError};
 
@@ -41,11 +41,12 @@ impl Tx {
     /// Adds faults; the same fault stands once.
     pub(crate) async fn quarantine(
         &mut self,
-        source: SourceKey,
-        at: Time,
+        page: &Landing<'_>,
         faults: Vec<Fault<'_>>,
     ) -> Result<(), StoreError> {
-        let mut by_hash: BTreeMap<Hash, Fault<'_>> = BTreeMap::new();
+        let (source, at) = (page.source, page.observed_at);
+        let mut met = BTreeSet::new();
+        let mut fresh: Vec<(Hash, Fault<'_>)> = Vec::new();
         for fault in faults {
             let body = fault.body.map(Hash::of_bytes).unwrap_or_default().to_string();
             let place = fault.native_id.or(fault.origin).unwrap_or_default();
@@ -53,20 +54,24 @@ impl Tx {
                 "fault",
                 &[&source.0.to_string(), fault.stream, place, fault.field, fault.reason, &body],
             );
-            by_hash.insert(hash, fault);
+            if met.insert(hash) {
+                fresh.push((hash, fault));
+            }
         }
-        let first = self.next_ids("quarantine", by_hash.len()).await?;
-        let rows = (first..).zip(by_hash).map(|(id, (hash, fault))| {
+        let first = self.next_ids("quarantine", fresh.len()).await?;
+        let rows = (first..).zip(fresh).map(|(id, (hash, fault))| {
             vec![
                 id.into(),
                 source.0.into(),
                 fault.stream.into(),
+                page.part.into(),
                 fault.native_id.map(str::to_owned).into(),
                 fault.origin.map(str::to_owned).into(),
                 hash.into(),
                 fault.field.into(),
                 fault.reason.into(),
                 crate::db::Value::Bytes(fault.body.map(<[u8]>::to_vec)),
+                at.0.into(),
                 at.0.into(),
                 crate::db::Value::Int(None),
             ]
@@ -75,6 +80,7 @@ impl Tx {
             "id",
             "source",
             "stream",
+            "part",
             "native_id",
             "origin",
             "fault",
@@ -82,25 +88,53 @@ impl Tx {
             "reason",
             "body",
             "first_seen",
+            "last_seen",
             "resolved_at",
         ];
-        let conflict = "on conflict (fault) do update set resolved_at = null";
+        let conflict = "on conflict (fault) do update set last_seen = excluded.last_seen, resolved_at = null";
         self.insert_rows_or("quarantine", &columns, rows.collect(), conflict).await
     }
 
-    /// Ends the quarantine of records that came anew; what is still wrong with them is added again.
+    /// Ends the quarantine of records that came anew, and of places that hold a record now; what is still wrong
+    /// is added again.
     pub(crate) async fn resolve_faults(
         &mut self,
-        source: SourceKey,
-        records: &BTreeMap<&str, Vec<&str>>,
-        at: Time,
+        page: &Landing<'_>,
+        mended: &BTreeMap<&str, Vec<&str>>,
     ) -> Result<(), StoreError> {
-        for (stream, ids) in records {
+        let open = "select 1 from quarantine where source = $1 and resolved_at is null limit 1";
+        if self.fetch(open, &[page.source.0.into()]).await?.is_empty() {
+            return Ok(());
+        }
+        for (stream, ids) in mended {
             let sql = "update quarantine set resolved_at = $1 where source = $2 and stream = $3 \
                 and resolved_at is null and native_id";
-            self.fetch_in_text(sql, &[at.0.into(), source.0.into(), (*stream).into()], ids).await?;
+            let values = [page.observed_at.0.into(), page.source.0.into(), (*stream).into()];
+            self.fetch_in_text(sql, &values, ids).await?;
         }
+        let origins: Vec<&str> = page.records.iter().filter_map(|record| record.origin).collect();
+        let sql = "update quarantine set resolved_at = $1 where source = $2 and native_id is null \
+            and resolved_at is null and origin";
+        self.fetch_in_text(sql, &[page.observed_at.0.into(), page.source.0.into()], &origins).await?;
         Ok(())
+    }
+
+    /// Ends the quarantine of bytes that a completed span did not meet again.
+    pub(crate) async fn resolve_rejects(
+        &mut self,
+        page: &Landing<'_>,
+        started_at: Time,
+    ) -> Result<(), StoreError> {
+        let sql = "update quarantine set resolved_at = $1 where source = $2 and stream = $3 and part = $4 \
+            and native_id is null and resolved_at is null and last_seen < $5";
+        let values = [
+            page.observed_at.0.into(),
+            page.source.0.into(),
+            page.stream.into(),
+            page.part.into(),
+            started_at.0.into(),
+        ];
+        self.execute(sql, &values).await.map(|_| ())
     }
 }
 

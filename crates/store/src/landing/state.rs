@@ -1,0 +1,147 @@
+//! Where a stream stands: its cursor, the span in hand, and what that span has seen.
+
+use std::collections::{BTreeMap, HashSet};
+
+use tributary_core::Time;
+use tributary_core::id::Hash;
+
+use super::page::{Rank, Writes, deletion, version_row};
+use super::{Deletes, Landing, Next, SourceKey, State};
+use crate::db::Tx;
+use crate::{Store, StoreError};
+
+/// Records read at a time when a completed span looks for what it has not seen.
+const BATCH: i64 = 20_000;
+/// A deletion of this many records or more is asked about …
+const MANY: u64 = 50;
+/// … if it is more than one in so many.
+const SHARE: u64 = 20;
+
+impl Store {
+    /// Where every stream and part of a source stands.
+    pub async fn states(&self, source: SourceKey) -> Result<BTreeMap<(String, String), State>, StoreError> {
+        let sql = "select stream, part, cursor, span, resume from stream_state where source = $1";
+        let rows = self.read().await?.fetch(sql, &[source.0.into()]).await?;
+        rows.iter()
+            .map(|row| {
+                let open = row.opt_text(3)?.zip(row.opt_text(4)?);
+                Ok(((row.text(0)?, row.text(1)?), State { cursor: row.opt_text(2)?, open }))
+            })
+            .collect()
+    }
+
+    /// Forgets where a stream's part stands, so that it is read anew; landed records stay.
+    pub async fn forget_state(&self, source: SourceKey, stream: &str, part: &str) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for table in ["stream_state", "seen"] {
+            let sql = format!("delete from {table} where source = $1 and stream = $2 and part = $3");
+            tx.execute(&sql, &[source.0.into(), stream.into(), part.into()]).await?;
+        }
+        tx.commit().await
+    }
+}
+
+impl Tx {
+    /// Moves the stream's state on; at the end of a span that replaces, deletes what was not seen.
+    pub(super) async fn advance(&mut self, page: &Landing<'_>) -> Result<u64, StoreError> {
+        let key = [page.source.0.into(), page.stream.into(), page.part.into()];
+        let started_at = self.span_start(page).await?;
+        let tracks = page.deletes != Deletes::Nothing;
+        let mut deleted = 0;
+        let (cursor, open) = match page.next {
+            Next::More { span, resume } => {
+                if tracks {
+                    let id = self.next_ids("seen", 1).await?;
+                    let ids: Vec<u8> = seen_here(page).flat_map(|hash| hash.0).collect();
+                    let row = [[id.into()].as_slice(), &key, &[ids.into()]].concat();
+                    self.insert_rows("seen", &["id", "source", "stream", "part", "ids"], vec![row]).await?;
+                }
+                (None, Some((span, resume)))
+            }
+            Next::Done { cursor } => {
+                if tracks {
+                    deleted = self.delete_unseen(page, started_at).await?;
+                    self.resolve_rejects(page, started_at).await?;
+                }
+                self.execute("delete from seen where source = $1 and stream = $2 and part = $3", &key)
+                    .await?;
+                (cursor, None)
+            }
+        };
+        let sql = "insert into stream_state (source, stream, part, cursor, span, resume, started_at, updated_at) \
+            values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (source, stream, part) do update set \
+            cursor = coalesce(excluded.cursor, stream_state.cursor), span = excluded.span, \
+            resume = excluded.resume, started_at = excluded.started_at, updated_at = excluded.updated_at";
+        let [source, stream, part] = key;
+        let values = [
+            source,
+            stream,
+            part,
+            cursor.map(str::to_owned).into(),
+            open.map(|(span, _)| span.to_owned()).into(),
+            open.map(|(_, resume)| resume.to_owned()).into(),
+            open.map(|_| started_at.0).into(),
+            page.observed_at.0.into(),
+        ];
+        self.execute(sql, &values).await?;
+        Ok(deleted)
+    }
+
+    /// When the span in hand began: with this page, unless an earlier one left it open.
+    async fn span_start(&mut self, page: &Landing<'_>) -> Result<Time, StoreError> {
+        let sql = "select started_at from stream_state where source = $1 and stream = $2 and part = $3";
+        let rows = self.fetch(sql, &[page.source.0.into(), page.stream.into(), page.part.into()]).await?;
+        let open = rows.first().map(|row| row.opt_int(0)).transpose()?.flatten();
+        Ok(open.map_or(page.observed_at, Time))
+    }
+
+    /// Deletes what the completed span has not seen and no page brought since it began.
+    async fn delete_unseen(&mut self, page: &Landing<'_>, started_at: Time) -> Result<u64, StoreError> {
+        let key = [page.source.0.into(), page.stream.into(), page.part.into()];
+        let mut seen: HashSet<Hash> = seen_here(page).collect();
+        let sql = "select ids from seen where source = $1 and stream = $2 and part = $3";
+        for row in self.fetch(sql, &key).await? {
+            seen.extend(row.bytes(0)?.chunks_exact(16).filter_map(Hash::from_slice));
+        }
+        let sql = "select r.native_id, r.id, v.stamp, v.observed_at from record r \
+            join version v on v.id = r.head where r.source = $1 and r.stream = $2 and r.part = $3 \
+            and r.native_id > $4 and v.frame is not null order by r.native_id limit $5";
+        let mut known = 0;
+        let mut unseen = Vec::new();
+        let mut after = String::new();
+        loop {
+            let values = [key.as_slice(), &[after.as_str().into(), BATCH.into()]].concat();
+            let rows = self.fetch(sql, &values).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.text(0)?;
+            known += rows.len() as u64;
+            for row in &rows {
+                let id = row.text(0)?;
+                if row.int(3)? < started_at.0 && !seen.contains(&Hash::of_bytes(id.as_bytes())) {
+                    unseen.push((row.int(1)?, id, row.opt_int(2)?.map(Time)));
+                }
+            }
+        }
+        let missing = unseen.len() as u64;
+        if page.deletes == Deletes::Unseen && missing >= MANY && missing * SHARE > known {
+            return Err(StoreError::MassDelete { stream: page.stream.to_owned(), missing, known });
+        }
+        let first = self.next_ids("version", unseen.len()).await?;
+        let mut writes = Writes::default();
+        for (version, (record, native_id, stamp)) in (first..).zip(unseen) {
+            let rank = Rank { stamp, observed_at: page.observed_at, is_deletion: true, hash: deletion() };
+            writes.versions.push(version_row(version, record, &rank, None, None));
+            let head = (page.stream.to_owned(), page.part.to_owned(), native_id, version);
+            writes.heads.insert(record, head);
+        }
+        self.write(page, writes).await?;
+        Ok(missing)
+    }
+}
+
+/// The ids that a page shows to exist, hashed.
+fn seen_here<'a>(page: &'a Landing<'_>) -> impl Iterator<Item = Hash> + 'a {
+    let records = page.records.iter().filter(|record| record.stream == page.stream && record.body.is_some());
+    let ids = records.map(|record| record.id).chain(page.seen.iter().map(String::as_str));
+    ids.map(|id| Hash::of_bytes(id.as_bytes()))
+}
