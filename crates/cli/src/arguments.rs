@@ -191,7 +191,7 @@ pub(crate) struct Demo {
     pub(crate) folder: PathBuf,
     /// How many accounts the company deals with.
     #[arg(long, default_value_t = 300)]
-    pub(crate) accounts: usize,
+    pub(crate) accounts: u32,
     /// The seed that the company grows from.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

@@ -1,6 +1,7 @@
 //! One module a command: it gathers what the question needs, asks, and hands the answer to `show`.
 
 mod check;
+mod demo;
 mod import;
 mod init;
 mod paths;
@@ -25,6 +26,7 @@ const DEFAULT_CONFIG: &str = "tributary.toml";
 pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let global = arguments.global;
     match arguments.command {
+        Command::Demo(demo) => demo::run(&demo).await,
         Command::Init { force } => init::run(&global, force),
         Command::Check { sources } => check::run(&Context::load(&global)?, &sources).await,
         Command::Paths { file, model } => {
@@ -54,7 +56,6 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Export { folder, scope, model } => {
             report::export(&Context::load(&global)?, &scope, &model, &folder).await
         }
-        _ => Err(Failure::failed("this command is not there yet")),
     }
 }
 

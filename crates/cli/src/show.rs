@@ -74,7 +74,7 @@ fn render(answer: &impl Answer, format: Format) -> Result<String, Failure> {
         Format::Json => serde_json::to_string(answer)
             .map(|text| text + "\n")
             .map_err(|error| Failure::failed(format!("failed to write JSON: {error}"))),
-        Format::Csv => answer.data().as_ref().map(Table::to_csv).unwrap_or_else(|| Ok(String::new())),
+        Format::Csv => answer.data().as_ref().map_or_else(|| Ok(String::new()), Table::to_csv),
         Format::Table => Ok(answer.tables().iter().map(Table::to_text).collect::<Vec<_>>().join("\n")),
     }
 }

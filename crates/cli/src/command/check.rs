@@ -18,6 +18,7 @@ struct Checked {
 struct CheckedSource {
     source: String,
     connector: &'static str,
+    every_seconds: Option<u64>,
     ok: bool,
     error: Option<String>,
     findings: Vec<Finding>,
@@ -37,6 +38,7 @@ pub(super) async fn run(context: &Context, ids: &[String]) -> Result<Outcome, Fa
         sources.push(CheckedSource {
             source: configured.id.clone(),
             connector: configured.connector,
+            every_seconds: configured.every_seconds,
             ok: result.is_ok(),
             error: result.as_ref().err().map(ToString::to_string),
             findings: result.unwrap_or_default(),
@@ -44,7 +46,8 @@ pub(super) async fn run(context: &Context, ids: &[String]) -> Result<Outcome, Fa
     }
     let failed = sources.iter().any(|source| !source.ok);
     if sources.is_empty() {
-        context.progress.say("the configuration is in order; it has no sources");
+        let whose = context.config.company.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+        context.progress.say(&format!("the configuration{whose} is in order; it has no sources"));
     }
     show::print(&Checked { sources }, context.format)?;
     Ok(if failed { Outcome::SomeSourcesFailed } else { Outcome::Done })
@@ -52,13 +55,14 @@ pub(super) async fn run(context: &Context, ids: &[String]) -> Result<Outcome, Fa
 
 impl Answer for Checked {
     fn tables(&self) -> Vec<Table> {
-        let mut table = Table::new(["Source", "Connector", "State", "What to know"]);
+        let mut table = Table::new(["Source", "Connector", "Every", "State", "What to know"]);
         for source in &self.sources {
             let mut known = source.findings.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>();
             known.extend(source.error.clone());
             table.row(vec![
                 Cell::Text(source.source.clone()),
                 Cell::Text(source.connector.to_owned()),
+                Cell::option(source.every_seconds.map(|seconds| format!("{} min", seconds.div_ceil(60)))),
                 Cell::Text(if source.ok { "ok" } else { "failed" }.to_owned()),
                 Cell::Text(known.join("; ")),
             ]);

@@ -90,7 +90,7 @@ fn located(paths: &[PathBuf]) -> Result<(PathBuf, Vec<String>), Failure> {
 
 /// Says what could not be understood, where, and why.
 async fn tell_problems(context: &Context, store: &Store, source: &str) -> Result<(), Failure> {
-    let (problems, count) = store.quarantined(i64::MAX).await.map_err(AnswerError::from)?;
+    let (problems, _) = store.quarantined(i64::MAX).await.map_err(AnswerError::from)?;
     let mut told = 0;
     for problem in problems.iter().filter(|problem| problem.source == source) {
         told += 1;
@@ -101,9 +101,9 @@ async fn tell_problems(context: &Context, store: &Store, source: &str) -> Result
         context.progress.say(&format!("{place}: {}: {}", problem.field, problem.reason));
     }
     if told > 0 {
-        context.progress.say(&format!(
-            "{count} problems are kept in quarantine, the rest went in; `tributary status` lists them"
-        ));
+        let are = if told == 1 { "1 problem is".to_owned() } else { format!("{told} problems are") };
+        let line = format!("{are} kept in quarantine, the rest went in; `tributary status` lists them");
+        context.progress.say(&line);
     }
     Ok(())
 }

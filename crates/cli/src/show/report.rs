@@ -27,9 +27,10 @@ fn unit(currency: Option<Currency>) -> String {
     currency.map_or_else(|| "leads".to_owned(), |currency| currency.to_string())
 }
 
-/// The name for people: with its id where the two differ.
-fn key(key: Option<&String>, label: Option<&String>) -> Cell {
+/// The key's name for people: with its id where the two differ.
+fn key(by: By, key: Option<&String>, label: Option<&String>) -> Cell {
     match (key, label) {
+        (None, None) => Cell::Text(format!("(no {})", dimension(by).to_lowercase())),
         (Some(key), Some(label)) if key != label => Cell::Text(format!("{label} ({key})")),
         (Some(key), _) => Cell::Text(key.clone()),
         (None, label) => Cell::option(label.cloned()),
@@ -75,7 +76,7 @@ impl Answer for Attribution {
             Table::new(columns).title(format!("{}: {}", it.model, goal_in_words(it.goal, it.deals)));
         for row in &it.rows {
             table.row(vec![
-                key(row.key.as_ref(), row.label.as_ref()),
+                key(it.by, row.key.as_ref(), row.label.as_ref()),
                 credit(row.credit_minor, it.currency),
                 Cell::Share(row.share),
                 Cell::Count(row.touches),
@@ -137,7 +138,7 @@ impl Answer for Comparison {
         columns.push("Spread".to_owned());
         let mut table = Table::new(columns).title(goal_in_words(it.goal, it.deals));
         for line in &it.lines {
-            let mut cells = vec![key(line.key.as_ref(), line.label.as_ref())];
+            let mut cells = vec![key(it.by, line.key.as_ref(), line.label.as_ref())];
             cells.extend(line.cells.iter().map(|cell| credit(cell.credit_minor, it.currency)));
             cells.push(Cell::Share(line.spread));
             table.row(cells);
@@ -194,7 +195,7 @@ impl Differences for Comparison {
         columns.extend(it.models.iter().skip(1).map(|model| format!("{model} {}", unit(it.currency))));
         let mut table = Table::new(columns).title(format!("more or less than under {}", it.models[0]));
         for line in &it.lines {
-            let mut cells = vec![key(line.key.as_ref(), line.label.as_ref())];
+            let mut cells = vec![key(it.by, line.key.as_ref(), line.label.as_ref())];
             cells.extend(line.cells.iter().skip(1).map(|cell| change(cell.difference_minor, it.currency)));
             table.row(cells);
         }
@@ -235,7 +236,7 @@ impl Answer for Reconciliation {
         let mut exceptions = Table::new(["Deal", "Amount", "Why it is outside the credit"]);
         for exception in &it.exceptions {
             exceptions.row(vec![
-                key(Some(&exception.deal), Some(&exception.label)),
+                key(By::Deal, Some(&exception.deal), Some(&exception.label)),
                 Cell::option(
                     exception.amount.map(|amount| {
                         format!("{} {}", money(amount.minor, amount.currency), amount.currency)

@@ -61,7 +61,7 @@ fn init_writes_a_configuration_that_check_accepts() {
     assert_eq!((init.code, init.stdout.as_str()), (0, ""));
     let check = tributary(folder.path(), &["check"]);
     assert_eq!((check.code, check.stdout.as_str()), (0, ""));
-    assert_eq!(check.stderr, "the configuration is in order; it has no sources\n");
+    assert_eq!(check.stderr, "the configuration of My company is in order; it has no sources\n");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{expect, folder, tributary};
 
 fn check(text: &str) -> String {
     let folder = folder();
-    std::fs::write(folder.path().join("tributary.toml"), text).unwrap();
+    std::fs::write(folder.path().join("tributary.toml"), text).expect("the folder may be written");
     tributary(folder.path(), &["check"]).all()
 }
 

@@ -1,0 +1,218 @@
+//! `tributary demo`: a make-believe company from its files to its first report.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use tributary_answers::{Subject, attribution, journey, reconciliation};
+use tributary_core::book::Outcome as Ended;
+use tributary_engine::By;
+use tributary_sandbox::{CURRENCY, OWN_DOMAIN, Plan, TIME_ZONE, Truth};
+use tributary_sync::SourceRun;
+
+use super::report::{Asked, ask_of};
+use super::{Context, import, sync};
+use crate::arguments::{Demo, Format, Global, Scope};
+use crate::connectors;
+use crate::failure::{Failure, Outcome};
+use crate::show::progress::{Progress, advance};
+use crate::show::{self, Answer, Cell, Table};
+
+/// The first line of the demo's configuration, by which a folder is known to be ours.
+const MARK: &str = "# Made by `tributary demo`: running that again overwrites this folder.";
+
+/// The models that are put side by side.
+const MODELS: [&str; 5] = ["first", "last", "linear", "w", "time_decay"];
+
+/// Events of a timeline that are shown at its beginning and at its end.
+const SHOWN: (usize, usize) = (15, 30);
+
+/// Makes the company, imports it, and reports on it.
+pub(super) async fn run(demo: &Demo) -> Result<Outcome, Failure> {
+    let progress = Progress::to_stderr();
+    prepare(&demo.folder)?;
+    let truth = write_world(demo, &progress)?;
+    let global =
+        Global { config: Some(demo.folder.join("tributary.toml")), store: None, format: Format::Table };
+    let context = Context::load(&global)?;
+    let store = sync::open(&context).await?;
+    let report = import::land(&context, &store, source(&context)?).await?;
+    if report.was_interrupted() {
+        return sync::finish(&context, &report);
+    }
+    let models = MODELS.map(String::from);
+    let asked =
+        ask_of(&context, &store, &Scope { goal: "won".to_owned(), ..Scope::default() }, &models).await?;
+    store.close().await;
+
+    heading("What was read")?;
+    show::print(&sync::Synced::of(&report), Format::Table)?;
+    tell(&asked)?;
+    if demo.truth {
+        heading("What each channel was made to bring in")?;
+        show::print_text(&truth_table(&truth).to_text())?;
+    }
+    heading("What to try next")?;
+    show::print_text(&next_steps(&demo.folder, &asked))?;
+    Ok(Outcome::Done)
+}
+
+/// The reports.
+fn tell(asked: &Asked) -> Result<(), Failure> {
+    let compared = |by| {
+        let comparison = attribution::compare(&asked.data, &asked.question, &asked.models, by);
+        comparison.and_then(|comparison| comparison.tables().into_iter().next())
+    };
+    heading("Credit by channel under five models")?;
+    show::print_text(&compared(By::Channel).as_ref().map(Table::to_text).unwrap_or_default())?;
+    heading("Sales against marketing")?;
+    show::print_text(&compared(By::Team).as_ref().map(Table::to_text).unwrap_or_default())?;
+    if let Some(deal) = biggest_won(asked) {
+        heading("How the biggest deal was won")?;
+        let mut timeline = journey::journey(&asked.data, &asked.question, Subject::Deal(deal))?;
+        let hidden = timeline.events.len().saturating_sub(SHOWN.0 + SHOWN.1);
+        if hidden > 0 {
+            let later = timeline.events.split_off(SHOWN.0 + hidden);
+            timeline.events.truncate(SHOWN.0);
+            show::print(&timeline, Format::Table)?;
+            show::print_text(&format!("  … {hidden} more …\n"))?;
+            timeline.events = later;
+            show::print_text(&timeline.tables().last().map(Table::to_text).unwrap_or_default())?;
+        } else {
+            show::print(&timeline, Format::Table)?;
+        }
+    }
+    let mut accounts = reconciliation::reconcile(&asked.data, &asked.question, &asked.models[2..3]);
+    heading("Deals whose money is unattributed")?;
+    for answer in &mut accounts {
+        answer.accounts.exceptions.retain(|exception| exception.reason.starts_with("unattributed"));
+        match answer.tables().get(1) {
+            Some(exceptions) => show::print_text(&exceptions.to_text())?,
+            None => show::print_text("none: every won deal has a touch that counts\n")?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes the folder; one that is there must be ours.
+fn prepare(folder: &Path) -> Result<(), Failure> {
+    let failed =
+        |error: std::io::Error| Failure::failed(format!("failed to make {}: {error}", folder.display()));
+    let ours =
+        std::fs::read_to_string(folder.join("tributary.toml")).is_ok_and(|text| text.starts_with(MARK));
+    let is_empty = match std::fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == ErrorKind::NotFound => true,
+        Err(error) => return Err(failed(error)),
+    };
+    if !ours && !is_empty {
+        return Err(Failure::usage(format!("{} holds something else", folder.display()))
+            .hint("name another folder: tributary demo FOLDER"));
+    }
+    std::fs::create_dir_all(folder.join("files")).map_err(failed)?;
+    for name in ["tributary.db", "tributary.db-wal", "tributary.db-shm"] {
+        match std::fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes the company as canonical files, and the configuration that reads them.
+fn write_world(demo: &Demo, progress: &Progress) -> Result<Truth, Failure> {
+    let mut plan = Plan::with_accounts(demo.accounts);
+    plan.seed = demo.seed;
+    let world = tributary_sandbox::build(&plan);
+    let bar = progress.bar("writing files");
+    let written = tributary_sandbox::write_csv(&world, &demo.folder.join("files"), &mut |file, done, all| {
+        bar.set_message(file.to_owned());
+        advance(&bar, done, Some(all));
+    });
+    bar.finish_and_clear();
+    written.map_err(|error| Failure::failed(format!("failed to write the company: {error}")))?;
+    let path = demo.folder.join("tributary.toml");
+    std::fs::write(&path, configuration())
+        .map_err(|error| Failure::failed(format!("failed to write {}: {error}", path.display())))?;
+    Ok(world.truth)
+}
+
+fn configuration() -> String {
+    format!(
+        r#"{MARK}
+
+[company]
+name = "Tributary's sandbox"
+domains = ["{OWN_DOMAIN}"]
+time_zone = "{TIME_ZONE}"
+currency = "{CURRENCY}"
+
+[store]
+url = "sqlite:tributary.db"
+
+[[source]]
+id = "files"
+connector = "files"
+paths = ["files"]
+"#
+    )
+}
+
+fn source(context: &Context) -> Result<SourceRun, Failure> {
+    let source = context.sources(&["files".to_owned()])?[0];
+    Ok(SourceRun {
+        id: source.id.clone(),
+        connector: connectors::named(source.connector),
+        settings: source.settings(&context.config)?,
+    })
+}
+
+/// The won deal that is worth most in the reporting currency.
+fn biggest_won(asked: &Asked) -> Option<usize> {
+    let book = &asked.data.book;
+    let worth = |deal: &tributary_core::book::Deal| {
+        let closed = deal.closed_at.unwrap_or(asked.data.as_of);
+        asked.data.rates.convert(deal.amount?, asked.question.currency, closed).map(|money| money.minor)
+    };
+    let won = book.deals.iter().enumerate().filter(|(_, deal)| deal.outcome == Ended::Won);
+    won.filter_map(|(row, deal)| Some((worth(deal)?, std::cmp::Reverse(row)))).max().map(|(_, row)| row.0)
+}
+
+fn truth_table(truth: &Truth) -> Table {
+    let currency = tributary_core::Currency::USD;
+    let mut table = Table::new(["Channel", "Effect", "Incremental USD", "Share"]);
+    for effect in &truth.effects {
+        table.row(vec![
+            Cell::Text(effect.channel.to_owned()),
+            Cell::Real(effect.beta),
+            Cell::Money(effect.incremental_minor, currency),
+            Cell::Share(effect.share),
+        ]);
+    }
+    table
+}
+
+fn next_steps(folder: &Path, asked: &Asked) -> String {
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("tributary"));
+    let deal = biggest_won(asked).and_then(|row| asked.data.book.terms.get(asked.data.book.deals[row].key));
+    let deal = deal.unwrap_or("DEAL");
+    format!(
+        "  cd {}\n  alias tributary={}\n  \
+         tributary status\n  \
+         tributary attribute --model w --by campaign\n  \
+         tributary compare --by rep --period 2025-Q4\n  \
+         tributary attribute --goal lost --by team\n  \
+         tributary explain {deal}\n  \
+         tributary reconcile --model w\n  \
+         tributary export bi\n\n\
+         The files are in {}, the configuration is {}, the store is {}.\n",
+        folder.display(),
+        program.display(),
+        folder.join("files").display(),
+        folder.join("tributary.toml").display(),
+        folder.join("tributary.db").display(),
+    )
+}
+
+fn heading(text: &str) -> Result<(), Failure> {
+    show::print_text(&format!("\n{text}\n{}\n\n", "═".repeat(text.chars().count())))
+}
