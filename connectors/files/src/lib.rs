@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use tributary_source::{
-    Connector, Covers, Cursor, Error, Finding, Mode, Next, NextStep, Normalized, Page, Part, Record, Settings, Source,
+    Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page, Part, Record, Settings, Source,
     Span, Stream, Task,
 };
 
@@ -48,7 +48,7 @@ impl Connector for Files {
         &STREAMS
     }
 
-    fn connect(&self, settings: &Settings) -> Result<Box<dyn Source>, Error> {
+    fn connect(&self, settings: &Settings, _: &Environment) -> Result<Box<dyn Source>, Error> {
         let config: Config = settings.parse()?;
         if config.paths.is_empty() {
             let message = format!("source `{}` names no files: write paths = [\"folder\"]", settings.source);

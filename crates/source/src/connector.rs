@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tributary_core::{Fact, Time};
 
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -20,7 +21,7 @@ pub trait Connector: Send + Sync {
     fn streams(&self) -> &'static [Stream];
 
     /// Reads the settings, refusing what is unknown, and prepares a live connection without using it.
-    fn connect(&self, settings: &Settings) -> Result<Box<dyn Source>, Error>;
+    fn connect(&self, settings: &Settings, environment: &Environment) -> Result<Box<dyn Source>, Error>;
 
     /// Says in our words what one record version means. Pure: no IO, no clock, no other record.
     fn normalize(&self, settings: &Settings, record: &Record) -> Normalized;

@@ -1,12 +1,17 @@
 #![doc = include_str!("../README.md")]
 
 pub mod connector;
+pub mod environment;
 pub mod error;
+pub mod http;
 pub mod settings;
 
 pub use connector::{
-    Connector, Covers, Cursor, Finding, Mode, Next, Normalized, Page, Part, Problem, Record, Reject, Resume, Source,
-    Span, Stream, Task,
+    Connector, Covers, Cursor, Finding, Mode, Next, Normalized, Page, Part, Problem, Record, Reject, Resume,
+    Source, Span, Stream, Task,
 };
+pub use environment::{Environment, MemoryTokens, TokenStore};
 pub use error::{Error, NextStep};
+pub use http::Http;
+pub use secrecy::{ExposeSecret, SecretString};
 pub use settings::Settings;

@@ -1,7 +1,7 @@
 //! `tributary check`: proves each source without reading its data.
 
 use serde::Serialize;
-use tributary_source::{Finding, NextStep};
+use tributary_source::{Environment, Finding, NextStep};
 
 use super::Context;
 use crate::connectors;
@@ -26,11 +26,12 @@ struct CheckedSource {
 
 /// Connects to each source and asks it to prove itself.
 pub(super) async fn run(context: &Context, ids: &[String]) -> Result<Outcome, Failure> {
+    let environment = Environment::new(std::sync::Arc::new(super::sync::now));
     let mut sources = Vec::new();
     for configured in context.sources(ids)? {
         let settings = configured.settings(&context.config)?;
         let connector = connectors::named(configured.connector);
-        let source = connector.connect(&settings).map_err(|error| match error.next {
+        let source = connector.connect(&settings, &environment).map_err(|error| match error.next {
             NextStep::FixConfig => context.config.complaint(configured, &error.message).into(),
             _ => Failure::failed(format!("failed to connect source `{}`: {error}", configured.id)),
         })?;

@@ -15,6 +15,7 @@ use tributary_store::landing::Landed;
 use tributary_sync::{Event, Observer, Options, Outcome as Ended, Report, SourceReport, SourceRun};
 
 use super::Context;
+use crate::config::SourceConfig;
 use crate::connectors;
 use crate::failure::{Failure, Outcome};
 use crate::show::progress::{Progress, advance};
@@ -27,14 +28,7 @@ pub(super) async fn run(
     rebuild: bool,
     allow_mass_delete: bool,
 ) -> Result<Outcome, Failure> {
-    let mut runs = Vec::new();
-    for source in context.sources(ids)? {
-        runs.push(SourceRun {
-            id: source.id.clone(),
-            connector: connectors::named(source.connector),
-            settings: source.settings(&context.config)?,
-        });
-    }
+    let runs = runs(context, ids)?;
     if runs.is_empty() && !rebuild {
         return Err(Failure::usage("the configuration has no [[source]]")
             .hint("add one, or import files with `tributary import FOLDER`"));
@@ -50,6 +44,18 @@ pub(super) async fn run(
     }
     store.close().await;
     finish(context, &report)
+}
+
+/// The configured sources of these ids, all of them without ids, with their secrets.
+pub(crate) fn runs(context: &Context, ids: &[String]) -> Result<Vec<SourceRun>, Failure> {
+    let run = |source: &SourceConfig| {
+        Ok(SourceRun {
+            id: source.id.clone(),
+            connector: connectors::named(source.connector),
+            settings: source.settings(&context.config)?,
+        })
+    };
+    context.sources(ids)?.into_iter().map(run).collect()
 }
 
 /// Opens the store that flags or configuration name.
@@ -89,7 +95,7 @@ async fn rebuild_all(context: &Context, store: &Store) -> Result<update::Summary
 }
 
 /// The clock on the wall: landing is the one place that asks for it.
-fn now() -> Time {
+pub(super) fn now() -> Time {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
