@@ -1,14 +1,16 @@
 //! The loop: stream by stream, part by part, page by page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_core::id::Hash;
 use tributary_source::{
-    Connector, Covers, Cursor, Error, Finding, Mode, Next, NextStep, Page, Part, Record, Resume, Settings,
+    Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Page, Part, Record, Resume, Settings,
     Source, Span, Stream, Task,
 };
 use tributary_store::landing::{
@@ -41,6 +43,11 @@ pub struct Options {
 /// The span names that an interrupted pull is remembered by.
 const SINCE: &str = "since";
 const SWEEP: &str = "sweep";
+
+/// The longest that a pass waits for a vendor's limit; what takes longer is left for the next run.
+const PATIENCE: Duration = Duration::from_mins(15);
+/// How often in a row one call is told to wait before the vendor is taken at its word.
+const WAITS: usize = 20;
 
 /// Which normaliser made the facts: the connector's version and everything in the settings that it may read.
 pub fn normalizer_key(connector: &dyn Connector, settings: &Settings) -> String {
@@ -126,7 +133,12 @@ impl<'a> Pass<'a> {
             Outcome::Failed { message, .. } => (RunOutcome::Failed, Some(message.clone())),
             Outcome::Interrupted { .. } => (RunOutcome::Interrupted, None),
         };
-        store.end_run(id, (options.now)(), outcome, message.as_deref(), pass.report.landed()).await?;
+        let landed = pass.report.landed();
+        let ended = store.end_run(id, (options.now)(), outcome, message.as_deref(), landed).await;
+        // A store that failed already can't be expected to note that it did.
+        if store_failed.is_ok() {
+            ended?;
+        }
         Ok(pass.report)
     }
 
@@ -144,22 +156,43 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
+    /// What a record says. One that breaks the connector goes to quarantine like any other bad record.
     fn said(&self, record: &Record) -> Said {
-        let normalized = self.run.connector.normalize(&self.run.settings, record);
-        let problems =
-            normalized.problems.into_iter().map(|problem| (problem.field, problem.reason)).collect();
-        Said { facts: normalized.facts, problems }
+        let normalize = || self.run.connector.normalize(&self.run.settings, record);
+        match catch_unwind(AssertUnwindSafe(normalize)) {
+            Ok(normalized) => {
+                let problems = normalized.problems.into_iter();
+                Said {
+                    facts: normalized.facts,
+                    problems: problems.map(|problem| (problem.field, problem.reason)).collect(),
+                }
+            }
+            Err(_) => {
+                let reason = "the connector broke on this record: this is our own mistake, please report it";
+                Said { facts: Vec::new(), problems: vec![(String::new(), reason.to_owned())] }
+            }
+        }
     }
 
-    /// Keeps the first failure.
+    /// The first failure is how the source ended; further ones are findings.
     fn fail(&mut self, next: NextStep, message: String) {
         if self.report.outcome == Outcome::Ok {
             self.report.outcome = Outcome::Failed { next, message };
+        } else {
+            self.report.findings.push(Finding { code: "also-failed".to_owned(), message });
+        }
+    }
+
+    fn interrupt(&mut self, left: Vec<String>) {
+        let before = std::mem::replace(&mut self.report.outcome, Outcome::Interrupted { left });
+        if let Outcome::Failed { message, .. } = before {
+            self.report.findings.push(Finding { code: "also-failed".to_owned(), message });
         }
     }
 
     async fn streams(&mut self) -> Result<(), StoreError> {
-        let source = match self.run.connector.connect(&self.run.settings) {
+        let environment = Environment::new(Arc::clone(&self.options.now));
+        let source = match self.run.connector.connect(&self.run.settings, &environment) {
             Ok(source) => source,
             Err(error) => {
                 self.fail(error.next, described(&error));
@@ -168,31 +201,68 @@ impl<'a> Pass<'a> {
         };
         let streams = self.run.connector.streams();
         for (index, stream) in streams.iter().enumerate() {
-            let parts = match source.parts(stream).await {
+            let later = || streams[index + 1..].iter().map(|stream| stream.name.to_owned());
+            let parts = match self.patiently(|| source.parts(stream)).await {
                 Ok(parts) => parts,
-                Err(error) if self.goes_on(stream, &error) => continue,
-                Err(_) => return Ok(()),
+                Err(Halt::Stopped) => {
+                    self.interrupt(std::iter::once(stream.name.to_owned()).chain(later()).collect());
+                    return Ok(());
+                }
+                Err(Halt::Store(error)) => return Err(error),
+                Err(Halt::Source(error)) if self.goes_on(stream, &error) => continue,
+                Err(Halt::Source(_)) => return Ok(()),
             };
             for (place, part) in parts.iter().enumerate() {
                 match self.part(source.as_ref(), stream, part).await {
                     Ok(()) => {}
-                    Err(Halt::Store(StoreError::MassDelete { stream, missing, known })) => {
-                        let error = StoreError::MassDelete { stream, missing, known };
+                    Err(Halt::Store(error @ StoreError::MassDelete { .. })) => {
                         self.fail(NextStep::FixConfig, error.to_string());
                     }
                     Err(Halt::Store(error)) => return Err(error),
-                    Err(Halt::Source(error)) if self.goes_on(stream, &error) => {}
-                    Err(Halt::Source(_)) => return Ok(()),
+                    Err(Halt::Source(error)) => {
+                        if !self.goes_on(stream, &error) {
+                            return Ok(());
+                        }
+                        if error.next == NextStep::SkipStream {
+                            break;
+                        }
+                    }
                     Err(Halt::Stopped) => {
                         let rest = parts[place..].iter().map(|part| name(stream, part));
-                        let after = streams[index + 1..].iter().map(|stream| stream.name.to_owned());
-                        self.report.outcome = Outcome::Interrupted { left: rest.chain(after).collect() };
+                        self.interrupt(rest.chain(later()).collect());
                         return Ok(());
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Calls the vendor, and again after any wait it asks for, as long as that is bearable.
+    async fn patiently<T, F>(&self, call: impl Fn() -> F) -> Result<T, Halt>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        for _ in 0..WAITS {
+            if self.stop.is_cancelled() {
+                return Err(Halt::Stopped);
+            }
+            let error = match call().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let NextStep::Wait(until) = error.next else { return Err(Halt::Source(error)) };
+            let wait = Duration::from_micros(until.0.saturating_sub((self.options.now)().0).max(0) as u64);
+            if wait > PATIENCE {
+                return Err(Halt::Source(error));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.stop.cancelled() => return Err(Halt::Stopped),
+            }
+        }
+        let message = "the vendor asked to wait again and again; what came so far is kept";
+        Err(Halt::Source(Error::new(NextStep::Retry, message)))
     }
 
     /// The one decision on errors: whether the source's other streams go on.
@@ -230,28 +300,26 @@ impl<'a> Pass<'a> {
             landed: Landed::default(),
             complete: false,
         });
-        if sweep_resume.is_none() {
-            let mut task = Task {
-                stream: stream.name,
-                part: part.clone(),
-                span: Span::Since(cursor),
-                resume: since_resume,
-            };
-            match self.span(source, &task, SINCE).await {
-                Err(Halt::Source(error)) if error.next == NextStep::Restart => {
-                    // The cursor is lost: everything again, which adds nothing that is known.
-                    self.store.forget_state(self.key, stream.name, &part.0).await?;
-                    task = Task { span: Span::Since(None), resume: None, ..task };
-                    self.span(source, &task, SINCE).await?;
-                }
-                other => other?,
+        let sweep = |resume| Task { stream: stream.name, part: part.clone(), span: Span::Sweep, resume };
+        let was_sweeping = sweep_resume.is_some();
+        if was_sweeping {
+            // What lands while a walk is interrupted is younger than the walk, and safe from it.
+            self.span(source, &sweep(sweep_resume), SWEEP).await?;
+        }
+        let since =
+            Task { stream: stream.name, part: part.clone(), span: Span::Since(cursor), resume: since_resume };
+        match self.span(source, &since, SINCE).await {
+            Err(Halt::Source(error)) if error.next == NextStep::Restart => {
+                // The cursor is lost: everything again, which adds nothing that is known.
+                self.store.forget_state(self.key, stream.name, &part.0).await?;
+                let anew = Task { span: Span::Since(None), resume: None, ..since };
+                self.span(source, &anew, SINCE).await?;
             }
+            other => other?,
         }
         // A first read saw every id there is.
-        if stream.sweeps && !(is_first && sweep_resume.is_none()) {
-            let task =
-                Task { stream: stream.name, part: part.clone(), span: Span::Sweep, resume: sweep_resume };
-            self.span(source, &task, SWEEP).await?;
+        if stream.sweeps && !is_first && !was_sweeping {
+            self.span(source, &sweep(None), SWEEP).await?;
         }
         if let Some(report) = self.report.streams.last_mut() {
             report.complete = true;
@@ -259,54 +327,55 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Pulls one span to its end, landing each page while the next is on its way.
+    /// Pulls one span to its end, landing each page while the next is on its way. When it is stopped, the page
+    /// that is on its way still lands: no page is asked for twice.
     async fn span(&mut self, source: &dyn Source, task: &Task, span: &'static str) -> Result<(), Halt> {
-        if self.stop.is_cancelled() {
-            return Err(Halt::Stopped);
-        }
-        let mut page = source.pull(task).await.map_err(Halt::Source)?;
-        let mut last = task.resume.clone();
+        let mut page = self.patiently(|| source.pull(task)).await?;
+        let mut met: BTreeSet<String> = task.resume.iter().map(|resume| resume.0.clone()).collect();
         loop {
             let more = match &page.next {
                 Next::More(resume) => {
-                    if last.as_ref() == Some(resume) {
-                        let message = "the vendor sends the same next page again and again; nothing is lost, report this";
+                    if !met.insert(resume.0.clone()) {
+                        let message = "the vendor's pages lead back to one that was read before; nothing is lost, \
+                            please report this";
                         return Err(Halt::Source(Error::new(NextStep::Retry, message)));
                     }
-                    last = Some(resume.clone());
                     Some(Task { resume: Some(resume.clone()), ..task.clone() })
                 }
                 Next::Done(_) => None,
             };
-            let stopping = self.stop.is_cancelled();
             let ahead = async {
                 match &more {
-                    Some(task) if !stopping => Some(source.pull(task).await),
-                    _ => None,
+                    Some(task) => Some(self.patiently(|| source.pull(task)).await),
+                    None => None,
                 }
             };
             let (landed, ahead) = futures::join!(self.land(task, span, &page), ahead);
-            let landed = landed?;
+            let (landed, asks) = landed?;
             if let Some(report) = self.report.streams.last_mut() {
                 report.landed += landed;
             }
             let progress = page.progress;
             let event = Event::Page { stream: task.stream, part: task.part.0.clone(), landed, progress };
             self.observer.event(&self.run.id, event);
-            if more.is_none() {
-                return Ok(());
-            }
-            if self.stop.is_cancelled() {
-                return Err(Halt::Stopped);
+            if let Some(error) = asks {
+                return Err(Halt::Store(error));
             }
             match ahead {
-                Some(next) => page = next.map_err(Halt::Source)?,
-                None => return Err(Halt::Stopped),
+                Some(next) => page = next?,
+                None => return Ok(()),
             }
         }
     }
 
-    async fn land(&self, task: &Task, span: &'static str, page: &Page) -> Result<Landed, StoreError> {
+    /// Lands a page. Where its deletions must be asked about first, lands the rest, keeps the cursor, and says so:
+    /// the next run walks again.
+    async fn land(
+        &self,
+        task: &Task,
+        span: &'static str,
+        page: &Page,
+    ) -> Result<(Landed, Option<StoreError>), StoreError> {
         let records: Vec<Incoming<'_>> = page
             .records
             .iter()
@@ -350,7 +419,22 @@ impl<'a> Pass<'a> {
             next,
             deletes,
         };
-        self.store.land(&page_in, &|index| self.said(&page.records[index])).await
+        let said = |index: usize| self.said(&page.records[index]);
+        let (landed, asks) = match self.store.land(&page_in, &said).await {
+            Err(error @ StoreError::MassDelete { .. }) => {
+                let next = landing::Next::Done { cursor: None };
+                let kept = Landing { deletes: Deletes::Nothing, next, ..page_in };
+                (self.store.land(&kept, &said).await?, Some(error))
+            }
+            landed => (landed?, None),
+        };
+        // What comes in must come out: a difference is a mistake of ours that must not pass unseen.
+        let accounted = landed.added + landed.unchanged + landed.superseded + landed.rejected;
+        debug_assert_eq!(landed.fetched, accounted);
+        if landed.fetched != accounted {
+            return Err(StoreError::Damaged(format!("{} came, {accounted} landed", landed.fetched)));
+        }
+        Ok((landed, asks))
     }
 }
 

@@ -61,7 +61,10 @@ impl Tx {
             Next::Done { cursor } => {
                 if tracks {
                     deleted = self.delete_unseen(page, started_at).await?;
-                    self.resolve_rejects(page, started_at).await?;
+                    // A walk over ids moves no cursor, and has read no record.
+                    if cursor.is_some() {
+                        self.resolve_rejects(page, started_at).await?;
+                    }
                 }
                 self.execute("delete from seen where source = $1 and stream = $2 and part = $3", &key)
                     .await?;

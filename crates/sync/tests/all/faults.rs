@@ -1,0 +1,147 @@
+//! What a pass does about each kind of error.
+
+use tokio_util::sync::CancellationToken;
+use tributary_core::Time;
+use tributary_source::{NextStep, Problem, Reject};
+use tributary_store::testkit::{sqlite, stores};
+use tributary_sync::{Outcome, Silent, run};
+
+use crate::vendor::{COMPANIES, OWNERS, Vendor, count, digest, is_ok, options};
+
+#[tokio::test]
+async fn each_next_step_has_its_answer() {
+    // Whether the other stream still comes, and whether the source counts as failed.
+    let far = NextStep::Wait(Time(i64::MAX));
+    let cases = [
+        (NextStep::FixConfig, false, true),
+        (NextStep::Reauthorize, false, true),
+        (NextStep::Bug, false, true),
+        (far, false, true),
+        (NextStep::Retry, true, true),
+        (NextStep::SplitWindow, true, true),
+        (NextStep::SkipRecord, true, true),
+        (NextStep::Restart, true, true),
+        (NextStep::SkipStream, true, false),
+        (NextStep::SkipPart, true, false),
+    ];
+    for (next, goes_on, fails) in cases {
+        let store = sqlite().await;
+        let vendor = Vendor::with(3);
+        vendor.world().broken = Some((COMPANIES, next));
+        let report = vendor.sync(&store).await;
+        assert_eq!(count(&store, OWNERS).await, if goes_on { 3 } else { 0 }, "{next:?}");
+        assert_eq!(matches!(report.outcome, Outcome::Failed { .. }), fails, "{next:?} {report:?}");
+        if let Outcome::Failed { next: told, message } = &report.outcome {
+            assert_eq!((*told, message.contains("broken for good")), (next, true), "{next:?}");
+        } else {
+            assert!(report.findings[0].message.contains("companies: broken for good"), "{next:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_short_wait_is_waited_out() {
+    let store = sqlite().await;
+    let vendor = Vendor::with(7);
+    vendor.world().faults.extend([(0, NextStep::Wait(Time(0))), (3, NextStep::Wait(Time(0)))]);
+    let report = vendor.sync(&store).await;
+    assert!(is_ok(&report), "{report:?}");
+    assert_eq!((count(&store, COMPANIES).await, vendor.calls()), (7, 6 + 2));
+}
+
+#[tokio::test]
+async fn a_vendor_that_always_says_wait_is_left_for_the_next_pass() {
+    let store = sqlite().await;
+    let vendor = Vendor::with(7);
+    vendor.world().broken = Some((COMPANIES, NextStep::Wait(Time(0))));
+    let report = vendor.sync(&store).await;
+    assert!(matches!(report.outcome, Outcome::Failed { next: NextStep::Retry, .. }), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_long_wait_can_be_stopped() {
+    let store = sqlite().await;
+    let vendor = Vendor::with(7);
+    let (sources, stop, options) = ([vendor.source("crm")], CancellationToken::new(), options());
+    let in_a_while = Time((options.now)().0 + 600_000_000);
+    vendor.world().faults.insert(1, NextStep::Wait(in_a_while));
+    let stopper = async {
+        while vendor.calls() < 2 {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+    };
+    let (report, ()) = tokio::join!(run(&store, &sources, &options, &Silent, &stop), stopper);
+    assert!(report.unwrap().was_interrupted());
+    assert_eq!(count(&store, COMPANIES).await, 2, "the page before the wait has landed");
+}
+
+#[tokio::test]
+async fn a_lost_cursor_starts_the_stream_anew_and_adds_nothing() {
+    for store in stores().await {
+        let vendor = Vendor::with(7);
+        vendor.sync(&store).await;
+        let before = digest(&store).await;
+        let call = vendor.calls();
+        vendor.world().faults.insert(call, NextStep::Restart);
+        let report = vendor.sync(&store).await;
+        assert!(is_ok(&report), "{} {report:?}", store.kind);
+        assert_eq!((report.landed().added, report.landed().unchanged), (0, 7 + 3), "{}", store.kind);
+        assert_eq!(digest(&store).await, before);
+    }
+}
+
+#[tokio::test]
+async fn pages_that_lead_in_a_circle_end() {
+    let store = sqlite().await;
+    let vendor = Vendor::with(7);
+    vendor.world().loops = true;
+    let report = vendor.sync(&store).await;
+    let Outcome::Failed { message, .. } = &report.outcome else { panic!("{report:?}") };
+    assert!(message.contains("lead back"), "{message}");
+    assert!(vendor.calls() <= 2 * 2);
+}
+
+#[tokio::test]
+async fn a_bad_record_goes_to_quarantine_and_the_rest_goes_in() {
+    for store in stores().await {
+        let vendor = Vendor::with(7);
+        vendor.world().companies.insert("003".to_owned(), (3, "bad".to_owned()));
+        vendor.world().companies.insert("005".to_owned(), (5, "breaks".to_owned()));
+        let problem = Problem { field: "id".to_owned(), reason: "is missing".to_owned() };
+        let (origin, body) = ("page 1, record 2".to_owned(), b"{garbage".to_vec());
+        vendor.world().rejects.push(Reject { stream: COMPANIES, origin, problem, body });
+        let report = vendor.sync(&store).await;
+        assert!(is_ok(&report), "{} {report:?}", store.kind);
+        let landed = report.landed();
+        assert_eq!((landed.added, landed.rejected, landed.problems), (10, 1, 2), "{}", store.kind);
+        assert_eq!(landed.fetched, landed.added + landed.unchanged + landed.superseded + landed.rejected);
+        let (faults, count) = store.quarantined(10).await.unwrap();
+        assert_eq!(count, 3, "{} {faults:?}", store.kind);
+        assert_eq!(faults[1].native_id.as_deref(), Some("003"), "{faults:?}");
+        vendor.world().companies.insert("005".to_owned(), (8, "mended".to_owned()));
+        vendor.sync(&store).await;
+        assert_eq!(store.quarantined(10).await.unwrap().1, 2, "{}", store.kind);
+    }
+}
+
+#[tokio::test]
+async fn a_failing_source_does_not_stop_the_others() {
+    for store in stores().await {
+        let (good, bad) = (Vendor::with(7), Vendor::with(7));
+        bad.world().broken = Some(("", NextStep::Reauthorize));
+        let sources = [bad.source("bad"), good.source("misconfigured"), good.source("crm")];
+        let report = run(&store, &sources, &options(), &Silent, &CancellationToken::new()).await.unwrap();
+        assert!(report.has_failures() && !report.was_interrupted());
+        let next: Vec<Option<NextStep>> = report
+            .sources
+            .iter()
+            .map(|source| match &source.outcome {
+                Outcome::Failed { next, .. } => Some(*next),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(next, [Some(NextStep::Reauthorize), Some(NextStep::FixConfig), None], "{}", store.kind);
+        assert_eq!(count(&store, COMPANIES).await, 7, "{}", store.kind);
+    }
+}

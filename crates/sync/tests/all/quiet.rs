@@ -1,0 +1,58 @@
+//! Passes in which nothing goes wrong.
+
+use std::sync::atomic::Ordering;
+
+use tributary_store::testkit::stores;
+
+use crate::vendor::{COMPANIES, OWNERS, Vendor, count, digest, is_ok};
+
+#[tokio::test]
+async fn everything_lands_and_a_second_pass_adds_nothing() {
+    for store in stores().await {
+        let vendor = Vendor::with(7);
+        let first = vendor.sync(&store).await;
+        assert!(is_ok(&first), "{} {first:?}", store.kind);
+        assert_eq!((first.landed().fetched, first.landed().added), (10, 10), "{}", store.kind);
+        assert!(first.streams.iter().all(|stream| stream.complete));
+        assert_eq!((count(&store, COMPANIES).await, count(&store, OWNERS).await), (7, 3));
+        assert_eq!(
+            vendor.calls(),
+            4 + 2,
+            "seven companies are four pages, three owners two: {:?}",
+            vendor.world().calls
+        );
+
+        let before = (digest(&store).await, store.last_observed().await.unwrap());
+        let second = vendor.sync(&store).await;
+        assert_eq!((second.landed().added, second.landed().unchanged), (0, 1 + 3), "{}", store.kind);
+        assert_eq!((digest(&store).await, store.last_observed().await.unwrap()), before, "{}", store.kind);
+        let calls = vendor.world().calls[6..].to_vec();
+        assert_eq!(calls[0], "companies since 7 after ", "from the cursor on");
+        assert_eq!(calls[1], "companies sweep after ");
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_seen_at_the_next_pass() {
+    for store in stores().await {
+        let vendor = Vendor::with(3);
+        vendor.sync(&store).await;
+        vendor.world().companies.insert("002".to_owned(), (9, "renamed".to_owned()));
+        let second = vendor.sync(&store).await;
+        assert_eq!((second.landed().added, second.landed().deleted), (1, 0), "{}", store.kind);
+        assert_eq!(store.body(2).await.unwrap().unwrap(), b"renamed", "{}", store.kind);
+    }
+}
+
+#[tokio::test]
+async fn a_new_normaliser_reads_landed_records_without_asking_the_vendor() {
+    for store in stores().await {
+        let vendor = Vendor::with(3);
+        vendor.sync(&store).await;
+        vendor.normalizer.store(2, Ordering::Relaxed);
+        vendor.world().broken = Some(("", tributary_source::NextStep::Retry));
+        let second = vendor.sync(&store).await;
+        assert_eq!(second.renormalized, 6, "{}", store.kind);
+        assert_eq!(second.landed().fetched, 0);
+    }
+}
