@@ -23,7 +23,7 @@ const SQLITE_VALUES: usize = 2_000;
 /// Prepared statements kept: a few shapes of each insert.
 const STATEMENTS: usize = 400;
 /// How long a writer waits for the others of this process.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 /// Rows in one Postgres statement.
 const POSTGRES_ROWS: usize = 5_000;
 
@@ -409,6 +409,44 @@ impl Tx {
                         break;
                     }
                     insert_arrays(tx, table, &names, columns.len(), batch, conflict).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets one column of many rows, by id.
+    pub(crate) async fn update_bytes(
+        &mut self,
+        table: &str,
+        column: &str,
+        rows: Vec<(i64, Option<Vec<u8>>)>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => {
+                let mut rows = rows.into_iter();
+                while rows.len() > 0 {
+                    let batch = 256.min(1 << rows.len().ilog2());
+                    let places = vec!["(?,?)"; batch].join(",");
+                    let sql = format!(
+                        "with x as (values {places}) update {table} set {column} = x.column2 from x \
+                         where {table}.id = x.column1"
+                    );
+                    let mut query = sqlx::query(AssertSqlSafe(sql));
+                    for (id, bytes) in rows.by_ref().take(batch) {
+                        query = query.bind(id).bind(bytes);
+                    }
+                    query.execute(&mut **tx).await?;
+                }
+            }
+            Self::Postgres(tx) => {
+                let sql = format!(
+                    "update {table} set {column} = x.value from unnest($1::bigint[], $2::bytea[]) as x (id, value) \
+                     where {table}.id = x.id"
+                );
+                let (ids, values): (Vec<i64>, Vec<Option<Vec<u8>>>) = rows.into_iter().unzip();
+                if !ids.is_empty() {
+                    sqlx::query(AssertSqlSafe(sql)).bind(ids).bind(values).execute(&mut **tx).await?;
                 }
             }
         }

@@ -17,6 +17,14 @@ pub enum StoreError {
         #[source]
         cause: sqlx::Error,
     },
+    /// The source was filled by another connector.
+    #[error("source `{source_id}` was filled by connector `{before}`: give the new source another id")]
+    OtherConnector {
+        /// The source's id.
+        source_id: String,
+        /// The connector that filled it.
+        before: String,
+    },
     /// The database holds something else.
     #[error("the database holds tables of something else: name an empty one, or another schema")]
     Foreign,
@@ -88,7 +96,11 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .unwrap_or_default()
+            .into_owned();
         let text = error.to_string();
         if code == "13" || code == "53100" || text.contains("disk is full") {
             Self::DiskFull(error)

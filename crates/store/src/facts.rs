@@ -142,13 +142,12 @@ struct Reader {
 impl Reader {
     fn record(&mut self, row: &Row) -> Result<RecordFacts, StoreError> {
         let name = row.text(1)?;
-        let source = match self.sources.get(&name) {
-            Some(source) => Arc::clone(source),
-            None => {
-                let source: Arc<str> = Arc::from(name.as_str());
-                self.sources.insert(name, Arc::clone(&source));
-                source
-            }
+        let source = if let Some(source) = self.sources.get(&name) {
+            Arc::clone(source)
+        } else {
+            let source: Arc<str> = Arc::from(name.as_str());
+            self.sources.insert(name, Arc::clone(&source));
+            source
         };
         Ok(RecordFacts {
             record: row.int(0)?,

@@ -43,18 +43,15 @@ impl Store {
             return Ok(());
         }
         let mut tx = self.begin().await?;
-        let found = match version(&mut tx, known).await? {
-            Some(found) => found,
-            None => {
-                if tx.table_count().await? > 0 {
-                    return Err(StoreError::Foreign);
-                }
-                tx.script("create table schema_version (version bigint not null)").await?;
-                tx.execute("insert into schema_version (version) values (0)", &[]).await?;
-                0
+        let found = version(&mut tx, known).await?;
+        if found.is_none() {
+            if tx.table_count().await? > 0 {
+                return Err(StoreError::Foreign);
             }
-        };
-        for script in MIGRATIONS.iter().skip(found as usize) {
+            tx.script("create table schema_version (version bigint not null)").await?;
+            tx.execute("insert into schema_version (version) values (0)", &[]).await?;
+        }
+        for script in MIGRATIONS.iter().skip(found.unwrap_or(0) as usize) {
             tx.script(script).await?;
         }
         tx.execute("update schema_version set version = $1", &[known.into()]).await?;

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_core::id::Hash;
 use tributary_source::{
-    Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Page, Part, Record, Resume, Settings,
-    Source, Span, Stream, Task,
+    Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Page, Part, Record, Resume,
+    Settings, Source, Span, Stream, Task,
 };
 use tributary_store::landing::{
     self, Deletes, Incoming, Landed, Landing, RunOutcome, Said, SourceKey, State,
@@ -159,18 +159,14 @@ impl<'a> Pass<'a> {
     /// What a record says. One that breaks the connector goes to quarantine like any other bad record.
     fn said(&self, record: &Record) -> Said {
         let normalize = || self.run.connector.normalize(&self.run.settings, record);
-        match catch_unwind(AssertUnwindSafe(normalize)) {
-            Ok(normalized) => {
-                let problems = normalized.problems.into_iter();
-                Said {
-                    facts: normalized.facts,
-                    problems: problems.map(|problem| (problem.field, problem.reason)).collect(),
-                }
-            }
-            Err(_) => {
-                let reason = "the connector broke on this record: this is our own mistake, please report it";
-                Said { facts: Vec::new(), problems: vec![(String::new(), reason.to_owned())] }
-            }
+        let Ok(normalized) = catch_unwind(AssertUnwindSafe(normalize)) else {
+            let reason = "the connector broke on this record: this is our own mistake, please report it";
+            return Said { facts: Vec::new(), problems: vec![(String::new(), reason.to_owned())] };
+        };
+        let problems = normalized.problems.into_iter();
+        Said {
+            facts: normalized.facts,
+            problems: problems.map(|problem| (problem.field, problem.reason)).collect(),
         }
     }
 

@@ -219,5 +219,35 @@ async fn a_new_normaliser_reads_landed_records_anew() {
             "only what says something else is derived anew"
         );
         assert_eq!(store.register_source("crm", "fake", "{}", "2").await.unwrap(), (source, false));
+        // What the new normaliser finds wrong, and what it no longer does, is in quarantine or not.
+        let doubt = |_: &str, id: &str, _: Option<Time>, _: &[u8]| said(id, b"?");
+        store.renormalize(source, "3", &doubt).await.unwrap();
+        assert_eq!(store.quarantined(10).await.unwrap().1, 1, "{}: heads only", store.kind);
+        store.renormalize(source, "2", &shout).await.unwrap();
+        assert_eq!(store.quarantined(10).await.unwrap().1, 0, "{}", store.kind);
+    }
+}
+
+#[tokio::test]
+async fn every_version_can_be_read_back_as_it_was_sent() {
+    for store in stores().await {
+        let pages = Pages::new(&store).await;
+        pages.land(10, &[("0", None, Some("other")), ("1", Some(3), Some("a"))]).await;
+        pages.land(20, &[("1", Some(2), Some("older"))]).await;
+        pages.land(30, &[("1", None, None)]).await;
+        let versions = store.versions(2).await.unwrap();
+        let bodies: Vec<Option<&[u8]>> = versions.iter().map(|version| version.body.as_deref()).collect();
+        assert_eq!(bodies, [Some(b"a".as_slice()), Some(b"older"), None], "{}", store.kind);
+        let current: Vec<bool> = versions.iter().map(|version| version.is_current).collect();
+        assert_eq!(current, [false, false, true], "{}", store.kind);
+    }
+}
+
+#[tokio::test]
+async fn a_source_keeps_its_connector() {
+    for store in stores().await {
+        Pages::new(&store).await;
+        let error = store.register_source("crm", "another", "{}", "1").await.unwrap_err().to_string();
+        assert!(error.contains("filled by connector `fake`"), "{} {error}", store.kind);
     }
 }

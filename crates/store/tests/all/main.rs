@@ -1,5 +1,7 @@
 //! Every test runs on SQLite and on a real Postgres.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
+
 mod deletes;
 mod landing;
 mod laws;

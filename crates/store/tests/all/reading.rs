@@ -7,7 +7,9 @@ use tributary_store::testkit::stores;
 
 use crate::pages::{Pages, name};
 
-async fn as_of(store: &Store, at: i64) -> Vec<(String, Option<String>)> {
+type Known = Vec<(String, Option<String>)>;
+
+async fn as_of(store: &Store, at: i64) -> Known {
     let records = store.facts_as_of(Time(at), 0, 100).await.unwrap();
     records
         .into_iter()
@@ -25,12 +27,12 @@ async fn history_is_known_from_its_stamp_and_changes_from_when_they_were_observe
         pages.land(1_000, &[("1", Some(100), Some("first")), ("2", None, Some("always"))]).await;
         pages.land(2_000, &[("1", Some(1_500), Some("second"))]).await;
         pages.land(3_000, &[("1", None, None)]).await;
-        let cases: [(i64, &[(String, Option<String>)]); 5] = [
-            (99, &[name("2", "always")]),
-            (100, &[name("1", "first"), name("2", "always")]),
-            (1_999, &[name("1", "first"), name("2", "always")]),
-            (2_000, &[name("1", "second"), name("2", "always")]),
-            (3_000, &[("1".to_owned(), None), name("2", "always")]),
+        let cases: [(i64, Known); 5] = [
+            (99, vec![name("2", "always")]),
+            (100, vec![name("1", "first"), name("2", "always")]),
+            (1_999, vec![name("1", "first"), name("2", "always")]),
+            (2_000, vec![name("1", "second"), name("2", "always")]),
+            (3_000, vec![("1".to_owned(), None), name("2", "always")]),
         ];
         for (at, expected) in cases {
             assert_eq!(as_of(&store, at).await, expected, "{} {at}", store.kind);

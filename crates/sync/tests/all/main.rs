@@ -1,5 +1,7 @@
 //! Passes over a make-believe vendor, on SQLite and on a real Postgres.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
+
 mod deletes;
 mod faults;
 mod killed;

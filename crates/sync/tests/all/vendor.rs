@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tributary_core::fact::{Account, Fact};
 use tributary_core::{Time, id::Hash};
 use tributary_source::{
-    Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page, Part, Problem, Record,
-    Reject, Resume, Settings, Source, Span, Stream, Task,
+    Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page, Part,
+    Problem, Record, Reject, Resume, Settings, Source, Span, Stream, Task,
 };
 use tributary_store::Store;
 use tributary_sync::{Event, Observer, Options, Outcome, Report, Silent, SourceReport, SourceRun, run};
