@@ -49,6 +49,8 @@ pub(crate) enum Format {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a company up, import it, and report on it.
+    ///
+    /// With --config, nothing is made up: the configured sources are synced, and reported on in the same way.
     Demo(Demo),
     /// Write a configuration to start from.
     Init {

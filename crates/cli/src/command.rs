@@ -26,7 +26,7 @@ const DEFAULT_CONFIG: &str = "tributary.toml";
 pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let global = arguments.global;
     match arguments.command {
-        Command::Demo(demo) => demo::run(&demo).await,
+        Command::Demo(demo) => demo::run(&global, &demo).await,
         Command::Init { force } => init::run(&global, force),
         Command::Check { sources } => check::run(&Context::load(&global)?, &sources).await,
         Command::Paths { file, model } => {

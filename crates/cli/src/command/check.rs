@@ -1,9 +1,11 @@
 //! `tributary check`: proves each source without reading its data.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use tributary_source::{Environment, Finding, NextStep};
 
-use super::Context;
+use super::{Context, sync};
 use crate::connectors;
 use crate::failure::{Failure, Outcome};
 use crate::show::{self, Answer, Cell, Table};
@@ -27,6 +29,7 @@ struct CheckedSource {
 /// Connects to each source and asks it to prove itself.
 pub(super) async fn run(context: &Context, ids: &[String]) -> Result<Outcome, Failure> {
     let environment = Environment::new(std::sync::Arc::new(super::sync::now));
+    let environment = Environment::new(Arc::new(sync::now));
     let mut sources = Vec::new();
     for configured in context.sources(ids)? {
         let settings = configured.settings(&context.config)?;

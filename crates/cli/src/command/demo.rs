@@ -7,12 +7,10 @@ use tributary_answers::{Subject, attribution, journey, reconciliation};
 use tributary_core::book::Outcome as Ended;
 use tributary_engine::By;
 use tributary_sandbox::{CURRENCY, OWN_DOMAIN, Plan, TIME_ZONE, Truth};
-use tributary_sync::SourceRun;
 
 use super::report::{Asked, ask_of};
-use super::{Context, import, sync};
+use super::{Context, sync};
 use crate::arguments::{Demo, Format, Global, Scope};
-use crate::connectors;
 use crate::failure::{Failure, Outcome};
 use crate::show::progress::{Progress, advance};
 use crate::show::{self, Answer, Cell, Table};
@@ -26,34 +24,35 @@ const MODELS: [&str; 5] = ["first", "last", "linear", "w", "time_decay"];
 /// Events of a timeline that are shown at its beginning and at its end.
 const SHOWN: (usize, usize) = (15, 30);
 
-/// Makes the company, imports it, and reports on it.
-pub(super) async fn run(demo: &Demo) -> Result<Outcome, Failure> {
-    let progress = Progress::to_stderr();
-    prepare(&demo.folder)?;
-    let truth = write_world(demo, &progress)?;
-    let global =
-        Global { config: Some(demo.folder.join("tributary.toml")), store: None, format: Format::Table };
+/// Makes the company up and imports it, or syncs the sources of a configuration that is named, and reports on it.
+pub(super) async fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure> {
+    let mut truth = None;
+    let config = match &global.config {
+        Some(path) => path.clone(),
+        None => {
+            prepare(&demo.folder)?;
+            truth = Some(write_world(demo, &Progress::to_stderr())?);
+            demo.folder.join("tributary.toml")
+        }
+    };
+    let global = Global { config: Some(config.clone()), store: global.store.clone(), format: Format::Table };
     let context = Context::load(&global)?;
     let store = sync::open(&context).await?;
-    let report = import::land(&context, &store, source(&context)?).await?;
-    if report.was_interrupted() {
-        return sync::finish(&context, &report);
-    }
-    let models = MODELS.map(String::from);
-    let asked =
-        ask_of(&context, &store, &Scope { goal: "won".to_owned(), ..Scope::default() }, &models).await?;
-    store.close().await;
-
+    let report = sync::pull(&context, &store, &sync::runs(&context, &[])?, false).await?;
     heading("What was read")?;
-    show::print(&sync::Synced::of(&report), Format::Table)?;
+    let outcome = sync::finish(&context, &report)?;
+    sync::derive(&context, &store).await?;
+    let scope = Scope { goal: "won".to_owned(), ..Scope::default() };
+    let asked = ask_of(&context, &store, &scope, &MODELS.map(String::from)).await?;
+    store.close().await;
     tell(&asked)?;
-    if demo.truth {
+    if let Some(truth) = truth.filter(|_| demo.truth) {
         heading("What each channel was made to bring in")?;
         show::print_text(&truth_table(&truth).to_text())?;
     }
     heading("What to try next")?;
-    show::print_text(&next_steps(&demo.folder, &asked))?;
-    Ok(Outcome::Done)
+    show::print_text(&next_steps(&config, &context.store, &asked))?;
+    Ok(outcome)
 }
 
 /// The reports.
@@ -157,15 +156,6 @@ paths = ["files"]
     )
 }
 
-fn source(context: &Context) -> Result<SourceRun, Failure> {
-    let source = context.sources(&["files".to_owned()])?[0];
-    Ok(SourceRun {
-        id: source.id.clone(),
-        connector: connectors::named(source.connector),
-        settings: source.settings(&context.config)?,
-    })
-}
-
 /// The won deal that is worth most in the reporting currency.
 fn biggest_won(asked: &Asked) -> Option<usize> {
     let book = &asked.data.book;
@@ -191,25 +181,24 @@ fn truth_table(truth: &Truth) -> Table {
     table
 }
 
-fn next_steps(folder: &Path, asked: &Asked) -> String {
+fn next_steps(config: &Path, store: &str, asked: &Asked) -> String {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("tributary"));
     let deal = biggest_won(asked).and_then(|row| asked.data.book.terms.get(asked.data.book.deals[row].key));
     let deal = deal.unwrap_or("DEAL");
+    let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     format!(
         "  cd {}\n  alias tributary={}\n  \
          tributary status\n  \
          tributary attribute --model w --by campaign\n  \
-         tributary compare --by rep --period 2025-Q4\n  \
+         tributary compare --by rep\n  \
          tributary attribute --goal lost --by team\n  \
          tributary explain {deal}\n  \
          tributary reconcile --model w\n  \
          tributary export bi\n\n\
-         The files are in {}, the configuration is {}, the store is {}.\n",
+         The configuration is {}, the store is {store}.\n",
         folder.display(),
         program.display(),
-        folder.join("files").display(),
-        folder.join("tributary.toml").display(),
-        folder.join("tributary.db").display(),
+        config.display(),
     )
 }
 

@@ -24,15 +24,18 @@ const TOLD: i64 = 20;
 pub(super) async fn run(context: &Context, import: &Import) -> Result<Outcome, Failure> {
     let run = source_run(context, &import.paths, &import.source)?;
     let store = sync::open(context).await?;
-    let report = land(context, &store, run).await?;
+    let report = sync::pull(context, &store, &[run], false).await?;
+    fail_with_its_reason(&report)?;
+    if !report.was_interrupted() {
+        sync::derive(context, &store).await?;
+    }
     tell_problems(context, &store, &import.source).await?;
     store.close().await;
     sync::finish(context, &report)
 }
 
-/// Pulls the files and works out what they mean. A file that cannot be had is a failure, not a source's.
-pub(crate) async fn land(context: &Context, store: &Store, run: SourceRun) -> Result<Report, Failure> {
-    let report = sync::pull(context, store, &[run], false).await?;
+/// A file that cannot be had is the command's failure, not one of several sources'.
+fn fail_with_its_reason(report: &Report) -> Result<(), Failure> {
     for source in &report.sources {
         if let Ended::Failed { next, message } = &source.outcome {
             return Err(match next {
@@ -41,14 +44,11 @@ pub(crate) async fn land(context: &Context, store: &Store, run: SourceRun) -> Re
             });
         }
     }
-    if !report.was_interrupted() {
-        sync::derive(context, store).await?;
-    }
-    Ok(report)
+    Ok(())
 }
 
 /// The source that the files belong to: one of the configuration with these paths instead of its own, or a new one.
-pub(crate) fn source_run(context: &Context, paths: &[PathBuf], id: &str) -> Result<SourceRun, Failure> {
+fn source_run(context: &Context, paths: &[PathBuf], id: &str) -> Result<SourceRun, Failure> {
     let unnamed;
     let source = match context.config.sources.iter().find(|source| source.id == id) {
         Some(source) if source.connector != FILES => {
