@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tributary_core::Time;
 
 use crate::error::Error;
+use crate::http::{Response, Sent, Verdict};
 
 /// Where rotated tokens are kept, by source and name. The daemon seals them in the store.
 #[async_trait]
@@ -40,6 +41,13 @@ impl TokenStore for MemoryTokens {
     }
 }
 
+/// Answers requests in this process instead of over a socket, so that a test's week may pass in a second.
+#[async_trait]
+pub trait Vendor: Send + Sync {
+    /// Answers one request.
+    async fn answer(&self, request: Sent) -> Result<Response, Verdict>;
+}
+
 /// What a live connection needs from outside. Waiting goes through tokio's clock, which tests pause.
 #[derive(Clone)]
 pub struct Environment {
@@ -47,12 +55,14 @@ pub struct Environment {
     pub now: Arc<dyn Fn() -> Time + Send + Sync>,
     /// Keeps rotated tokens.
     pub tokens: Arc<dyn TokenStore>,
+    /// Answers instead of the network.
+    pub vendor: Option<Arc<dyn Vendor>>,
 }
 
 impl Environment {
     /// The given time of day, and tokens in memory.
     pub fn new(now: Arc<dyn Fn() -> Time + Send + Sync>) -> Self {
-        Self { now, tokens: Arc::new(MemoryTokens::default()) }
+        Self { now, tokens: Arc::new(MemoryTokens::default()), vendor: None }
     }
 }
 

@@ -115,6 +115,18 @@ impl Request {
     }
 }
 
+/// A request as it goes out.
+pub struct Sent {
+    /// The method.
+    pub method: Method,
+    /// The full address.
+    pub url: Url,
+    /// The headers, the credential among them.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
 /// A reply, read whole.
 pub struct Response {
     /// The status.
@@ -243,7 +255,8 @@ impl Http {
             tracing::debug!(method = %request.method, path, status, elapsed_ms, attempt, "asked the vendor");
             let cause = match verdict {
                 Verdict::Fine => {
-                    return outcome.map_err(|_| Error::new(NextStep::Bug, "a failed request was called fine"));
+                    return outcome
+                        .map_err(|_| Error::new(NextStep::Bug, "a failed request was called fine"));
                 }
                 Verdict::AuthExpired(_) if !renewed && inner.api.auth.renews() => {
                     renewed = true;
@@ -328,16 +341,23 @@ impl Http {
         address: Url,
         credential: &Option<Arc<Credential>>,
     ) -> Result<Response, Verdict> {
-        let mut builder = self.inner.client.request(request.method.clone(), address);
-        if !request.query.is_empty() {
-            builder = builder.query(&request.query);
-        }
-        if let Some((kind, body)) = &request.body {
-            builder = builder.header("content-type", kind).body(body.clone());
+        let mut headers = HeaderMap::new();
+        if let Some((kind, _)) = &request.body {
+            headers.insert("content-type", kind.clone());
         }
         if let Some(credential) = credential {
-            builder = builder.header(credential.name.clone(), credential.value.clone());
+            headers.insert(credential.name.clone(), credential.value.clone());
         }
+        let mut url = address;
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        let body = request.body.as_ref().map(|(_, body)| body.clone()).unwrap_or_default();
+        let method = request.method.clone();
+        if let Some(vendor) = &self.inner.environment.vendor {
+            return vendor.answer(Sent { method, url, headers, body }).await;
+        }
+        let builder = self.inner.client.request(method, url).headers(headers).body(body);
         let response = builder.send().await.map_err(|error| classify::transport(&error))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = body::read(response, self.inner.api.max_body_bytes).await?;

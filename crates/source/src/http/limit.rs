@@ -132,3 +132,32 @@ impl Limiter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_never_pass_the_documented_rate() {
+        let limiter = Limiter::new(&Limit { per_second: 2.0, burst: 2, concurrent: 4 });
+        let started = Instant::now();
+        for _ in 0..42 {
+            drop(limiter.admit().await);
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        assert!((19.9..20.2).contains(&seconds), "{seconds}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_vendor_says_is_left_is_spread_over_its_time() {
+        let limiter = Limiter::new(&Limit { per_second: 1000.0, burst: 1000, concurrent: 4 });
+        let started = Instant::now();
+        for remaining in (0..5).rev() {
+            drop(limiter.admit().await);
+            limiter.pace(Quota { remaining, reset: Duration::from_secs(2) });
+        }
+        drop(limiter.admit().await);
+        let seconds = started.elapsed().as_secs_f64();
+        assert!((6.1..6.3).contains(&seconds), "2/4 + 2/3 + 2/2 + 2/1 + 2 seconds: {seconds}");
+    }
+}

@@ -1,0 +1,6 @@
+//! What the one HTTP client promises to every connector.
+
+mod credentials;
+mod replies;
+mod sockets;
+mod vendor;
