@@ -4,6 +4,8 @@
 mod command_line;
 #[path = "all/configuration.rs"]
 mod configuration;
+#[path = "all/flow.rs"]
+mod flow;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -28,7 +28,6 @@ struct CheckedSource {
 
 /// Connects to each source and asks it to prove itself.
 pub(super) async fn run(context: &Context, ids: &[String]) -> Result<Outcome, Failure> {
-    let environment = Environment::new(std::sync::Arc::new(super::sync::now));
     let environment = Environment::new(Arc::new(sync::now));
     let mut sources = Vec::new();
     for configured in context.sources(ids)? {

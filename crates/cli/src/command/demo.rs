@@ -27,13 +27,12 @@ const SHOWN: (usize, usize) = (15, 30);
 /// Makes the company up and imports it, or syncs the sources of a configuration that is named, and reports on it.
 pub(super) async fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure> {
     let mut truth = None;
-    let config = match &global.config {
-        Some(path) => path.clone(),
-        None => {
-            prepare(&demo.folder)?;
-            truth = Some(write_world(demo, &Progress::to_stderr())?);
-            demo.folder.join("tributary.toml")
-        }
+    let config = if let Some(path) = &global.config {
+        path.clone()
+    } else {
+        prepare(&demo.folder)?;
+        truth = Some(write_world(demo, &Progress::to_stderr())?);
+        demo.folder.join("tributary.toml")
     };
     let global = Global { config: Some(config.clone()), store: global.store.clone(), format: Format::Table };
     let context = Context::load(&global)?;

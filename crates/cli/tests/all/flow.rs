@@ -1,0 +1,269 @@
+//! From files to reports, through the binary alone.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{folder, tributary};
+
+const FILES: [(&str, &str); 5] = [
+    ("accounts.csv", "id,name,domain,industry\na1,Acme,acme.com,finance\na2,Beta,beta.io,retail\n"),
+    (
+        "people.csv",
+        "id,account,email,name,role,created_at\np1,a1,ann@acme.com,Ann Lee,champion,2026-01-05\n\
+         p2,a1,bob@acme.com,Bob Roe,economic buyer,2026-01-20\np3,a2,cy@beta.io,Cy Day,,2026-02-01\n",
+    ),
+    (
+        "deals.csv",
+        "id,account,name,amount,currency,created_at,closed_at,outcome\n\
+         d1,a1,Acme platform,10000.00,USD,2026-01-25,2026-03-01,won\n\
+         d2,a2,Beta pilot,5000,EUR,2026-02-05,2026-03-10,won\n\
+         d3,a2,Beta more,700,GBP,2026-02-05,2026-04-10,won\n",
+    ),
+    (
+        "touches.csv",
+        "id,occurred_at,person,email,kind,direction,channel,campaign,team,actor\n\
+         t1,2026-01-01T10:00:00Z,,ann@acme.com,visit,inbound,paid_search,brand,marketing,\n\
+         t2,2026-01-05T10:00:00Z,p1,,form,inbound,webinar,january,marketing,\n\
+         t3,2026-01-24T10:00:00Z,p2,,meeting,outbound,ae_meeting,,sales,Rita\n",
+    ),
+    ("rates.csv", "date,from,to,rate\n2026-01-01,EUR,USD,1.1\n"),
+];
+
+/// A folder with a configuration and the files imported.
+fn imported() -> TempDir {
+    let folder = folder();
+    write_files(folder.path());
+    std::fs::write(folder.path().join("tributary.toml"), "[company]\nname = \"Us\"\n")
+        .expect("it may be written");
+    let ran = tributary(folder.path(), &["import", "data"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.all());
+    folder
+}
+
+fn write_files(folder: &Path) {
+    std::fs::create_dir_all(folder.join("data")).expect("the folder can be made");
+    for (name, text) in FILES {
+        std::fs::write(folder.join("data").join(name), text).expect("it may be written");
+    }
+}
+
+fn json(folder: &Path, arguments: &[&str]) -> Value {
+    let mut all = vec!["--format", "json"];
+    all.extend(arguments);
+    let ran = tributary(folder, &all);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    serde_json::from_str(&ran.stdout).expect("stdout is JSON and nothing else")
+}
+
+/// The keys and credits of a report.
+fn credits(report: &Value) -> Vec<(Option<&str>, i64)> {
+    let rows = report["rows"].as_array().expect("a report has rows");
+    rows.iter()
+        .map(|row| (row["key"].as_str(), row["credit_minor"].as_i64().expect("credit is a number")))
+        .collect()
+}
+
+#[test]
+fn a_deals_money_goes_to_its_touches() {
+    let folder = imported();
+    let report = json(folder.path(), &["attribute", "--model", "w", "--by", "channel"]);
+    assert_eq!(
+        credits(&report),
+        [(Some("paid_search"), 600_000), (Some("ae_meeting"), 300_000), (Some("webinar"), 100_000)]
+    );
+    assert_eq!(report["unattributed_minor"], 550_000);
+    assert_eq!(report["total_minor"], 1_550_000);
+    assert_eq!(report["unconverted"][0]["amount_minor"], 70_000);
+    for field in ["model", "by", "goal", "currency", "deals", "config_hash", "engine_version", "as_of"] {
+        assert!(!report[field].is_null(), "{field}");
+    }
+}
+
+#[test]
+fn every_dimension_gives_the_same_total() {
+    let folder = imported();
+    for by in [
+        "channel",
+        "campaign",
+        "content",
+        "team",
+        "rep",
+        "person",
+        "role",
+        "kind",
+        "direction",
+        "account",
+        "deal",
+        "source",
+    ] {
+        let report = json(folder.path(), &["attribute", "--by", by]);
+        let credit: i64 = credits(&report).iter().map(|(_, credit)| credit).sum();
+        assert_eq!(credit + report["unattributed_minor"].as_i64().unwrap(), 1_550_000, "{by}");
+    }
+}
+
+#[test]
+fn several_models_are_an_array_and_one_is_an_object() {
+    let folder = imported();
+    assert!(json(folder.path(), &["attribute", "--model", "first"]).is_object());
+    let both = json(folder.path(), &["attribute", "--model", "first", "--model", "last"]);
+    assert_eq!(both.as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_period_and_a_condition_narrow_the_deals() {
+    let folder = imported();
+    let total = |arguments: &[&str]| {
+        let mut all = vec!["attribute"];
+        all.extend(arguments);
+        json(folder.path(), &all)["total_minor"].as_i64()
+    };
+    assert_eq!(total(&["--period", "2026-03"]), Some(1_550_000));
+    assert_eq!(total(&["--from", "2026-03-01", "--to", "2026-03-01"]), Some(1_000_000));
+    assert_eq!(total(&["--where", "industry=retail"]), Some(550_000));
+    assert_eq!(total(&["--period", "2025"]), Some(0));
+}
+
+#[test]
+fn importing_twice_changes_nothing() {
+    let folder = imported();
+    let before = json(folder.path(), &["attribute"]);
+    // Not the same file: the same rows, in another order, under another name.
+    let text = FILES[3].1;
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines[1..].reverse();
+    std::fs::write(folder.path().join("data/touches-again.csv"), lines.join("\n")).unwrap();
+    let ran = json(folder.path(), &["import", "data/touches-again.csv"]);
+    let stream = &ran["sources"][0]["streams"][0];
+    assert_eq!(
+        (&stream["fetched"], &stream["added"], &stream["unchanged"]),
+        (&3.into(), &0.into(), &3.into())
+    );
+    let after = json(folder.path(), &["attribute"]);
+    assert_eq!(before["rows"], after["rows"]);
+}
+
+#[test]
+fn a_bad_row_is_named_and_the_rest_goes_in() {
+    let folder = folder();
+    write_files(folder.path());
+    let path = folder.path().join("data/touches.csv");
+    let text = FILES[3].1.to_owned() + "t4,someday,p2,,meeting,outbound,ae_meeting,,sales,Rita\n";
+    std::fs::write(&path, text).unwrap();
+    std::fs::write(folder.path().join("tributary.toml"), "").unwrap();
+    let ran = tributary(folder.path(), &["import", "data"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(ran.stderr.contains("touches.csv:5: occurred_at: `someday` is not a time"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 problem is kept in quarantine, the rest went in"), "{}", ran.stderr);
+    let status = json(folder.path(), &["status"]);
+    assert_eq!(status["quarantined"], 1);
+    assert_eq!(status["counts"]["touches"], 3);
+}
+
+#[test]
+fn explain_walks_a_cent_back_to_its_record() {
+    let folder = imported();
+    let explained = json(folder.path(), &["explain", "Acme platform", "--model", "w"]);
+    let first = &explained["touches"][0];
+    assert_eq!(first["credits"][0]["credit_minor"], 600_000);
+    assert_eq!(first["credits"][0]["rule"], "first + lead");
+    assert_eq!(first["records"][0]["id"], "t1");
+    assert_eq!(tributary(folder.path(), &["explain", "nothing"]).code, 2);
+}
+
+#[test]
+fn reconcile_gives_every_difference_its_reason() {
+    let folder = imported();
+    let accounts = json(folder.path(), &["reconcile"]);
+    assert_eq!(accounts["balances"], true);
+    let reasons: Vec<_> = accounts["exceptions"].as_array().unwrap().iter().map(|it| &it["reason"]).collect();
+    assert_eq!(
+        reasons,
+        [
+            "unattributed: no touch before the close",
+            "unconverted: no rate from GBP to USD at or before the close"
+        ]
+    );
+}
+
+#[test]
+fn a_journey_is_a_timeline() {
+    let folder = imported();
+    let ran = tributary(folder.path(), &["journey", "Acme"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    insta::assert_snapshot!("journey", ran.stdout);
+}
+
+#[test]
+fn a_changed_rule_changes_the_past_without_a_new_import() {
+    let folder = imported();
+    let rule = "[[channels]]\nchannel = \"seminar\"\nwhen = { campaign = \"jan*\" }\n";
+    std::fs::write(folder.path().join("tributary.toml"), rule).unwrap();
+    let report = json(folder.path(), &["attribute"]);
+    assert!(credits(&report).iter().any(|(key, _)| *key == Some("seminar")), "{report}");
+}
+
+#[test]
+fn an_empty_store_says_what_to_do() {
+    let folder = folder();
+    std::fs::write(folder.path().join("tributary.toml"), "").unwrap();
+    let ran = tributary(folder.path(), &["attribute"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
+    assert_eq!(ran.stderr, "error: the store is empty: import files or sync a source first\n");
+}
+
+#[test]
+fn mistyped_words_get_suggestions() {
+    let folder = imported();
+    for (arguments, hint) in [
+        (["attribute", "--model", "lienar"], "did you mean `linear`?"),
+        (["attribute", "--by", "chanel"], "did you mean `channel`?"),
+        (["attribute", "--goal", "wonn"], "did you mean `won`?"),
+    ] {
+        let ran = tributary(folder.path(), &arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}");
+        assert!(ran.stderr.contains(hint), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn export_writes_a_file_a_table() {
+    let folder = imported();
+    let ran = tributary(folder.path(), &["export", "bi", "--model", "first", "--model", "last"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.all());
+    let credit = std::fs::read_to_string(folder.path().join("bi/credit.csv")).unwrap();
+    let mut reader = csv::Reader::from_reader(credit.as_bytes());
+    let column = reader.headers().unwrap().iter().position(|name| name == "credit").unwrap();
+    let sum: f64 = reader.records().map(|row| row.unwrap()[column].parse::<f64>().unwrap()).sum();
+    assert!((sum - 2.0 * 15_500.0).abs() < 1e-6, "{credit}");
+    for table in ["accounts", "people", "deals", "touches"] {
+        assert!(folder.path().join(format!("bi/{table}.csv")).is_file(), "{table}");
+    }
+}
+
+#[test]
+fn the_demo_reports_on_a_company_of_its_own() {
+    let folder = folder();
+    let ran = tributary(folder.path(), &["demo", "here", "--accounts", "30", "--truth"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.all());
+    for heading in [
+        "What was read",
+        "Credit by channel under five models",
+        "Sales against marketing",
+        "How the biggest deal was won",
+        "Deals whose money is unattributed",
+        "What each channel was made to bring in",
+        "What to try next",
+    ] {
+        assert!(ran.stdout.contains(heading), "{heading}");
+    }
+    // The same seed is the same company, and the folder is known again.
+    let again = tributary(folder.path(), &["demo", "here", "--accounts", "30", "--truth"]);
+    assert_eq!(ran.stdout, again.stdout);
+    // A folder with something else in it is left alone.
+    std::fs::create_dir(folder.path().join("mine")).unwrap();
+    std::fs::write(folder.path().join("mine/file"), "").unwrap();
+    assert_eq!(tributary(folder.path(), &["demo", "mine"]).code, 2);
+}
