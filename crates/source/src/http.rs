@@ -86,13 +86,14 @@ pub struct Request {
     method: Method,
     address: String,
     query: Vec<(String, String)>,
+    headers: Vec<(&'static str, String)>,
     body: Option<(HeaderValue, Bytes)>,
 }
 
 impl Request {
     /// A `GET` of a path below the base, or of a full address on an allowed host.
     pub fn get(address: impl Into<String>) -> Self {
-        Self { method: Method::GET, address: address.into(), query: Vec::new(), body: None }
+        Self { method: Method::GET, address: address.into(), query: Vec::new(), headers: Vec::new(), body: None }
     }
 
     /// A `POST` of JSON that only reads, such as a search.
@@ -106,6 +107,12 @@ impl Request {
             query: Vec::new(),
             body: Some((kind, bytes.into())),
         })
+    }
+
+    /// Adds a header, in place of the [`Api`]'s own of the same name.
+    pub fn header(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
     }
 
     /// Adds a query parameter.
