@@ -105,6 +105,7 @@ impl Request {
             method: Method::POST,
             address: address.into(),
             query: Vec::new(),
+            headers: Vec::new(),
             body: Some((kind, bytes.into())),
         })
     }
