@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use tributary_source::{
-    Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page, Part, Record, Settings, Source,
-    Span, Stream, Task,
+    Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page, Part,
+    Record, Settings, Source, Span, Stream, Task,
 };
 
 use config::Config;
@@ -73,7 +73,8 @@ impl Source for Folder {
     async fn check(&self) -> Result<Vec<Finding>, Error> {
         let files = self.files()?;
         if files.is_empty() {
-            let message = "no canonical file found: expected accounts.csv, people.csv, deals.csv, touches.csv, …";
+            let message =
+                "no canonical file found: expected accounts.csv, people.csv, deals.csv, touches.csv, …";
             return Err(Error::new(NextStep::FixConfig, message));
         }
         for (stream, path) in &files {
@@ -85,7 +86,8 @@ impl Source for Folder {
     async fn parts(&self, stream: &Stream) -> Result<Vec<Part>, Error> {
         let files = self.files()?;
         if files.is_empty() {
-            let message = "no canonical file found: expected accounts.csv, people.csv, deals.csv, touches.csv, …";
+            let message =
+                "no canonical file found: expected accounts.csv, people.csv, deals.csv, touches.csv, …";
             return Err(Error::new(NextStep::FixConfig, message));
         }
         let ours = files.into_iter().filter(|(name, _)| *name == stream.name);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tributary_core::fact::{
-    Account, Alias, Attributes, Committee, Deal, Direction, FULL_WEIGHT, Fact, Identifier, Outcome, Person, Rate, Spend,
-    Stage, Touch,
+    Account, Alias, Attributes, Committee, Deal, Direction, FULL_WEIGHT, Fact, Identifier, Outcome, Person,
+    Rate, Spend, Stage, Touch,
 };
 use tributary_core::money::parse_decimal;
 use tributary_core::time::{Time, When, Zone};
@@ -110,7 +110,10 @@ impl Row<'_> {
             None => match self.config.currency {
                 Some(currency) => currency,
                 None => {
-                    self.fault("currency", "is empty: add the column, or write currency = \"USD\" for this source");
+                    self.fault(
+                        "currency",
+                        "is empty: add the column, or write currency = \"USD\" for this source",
+                    );
                     return None;
                 }
             },
@@ -155,7 +158,12 @@ impl Row<'_> {
         Some(Fact::Person(Person {
             id: self.take("id").unwrap_or_else(|| record.id.clone()),
             account: self.take("account"),
-            emails: emails.split([';', ',']).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect(),
+            emails: emails
+                .split([';', ','])
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+                .collect(),
             users: self.take("user_id").into_iter().collect(),
             name: self.take("name"),
             title: self.take("title"),
@@ -282,7 +290,9 @@ impl Row<'_> {
             "click" => Identifier::Click(id),
             "crm" => Identifier::Crm(id),
             other => {
-                let reason = format!("`{other}` is no kind of identifier (expected email, user, anonymous, click or crm)");
+                let reason = format!(
+                    "`{other}` is no kind of identifier (expected email, user, anonymous, click or crm)"
+                );
                 self.fault(kind, reason);
                 return None;
             }

@@ -242,7 +242,8 @@ impl Lines {
         }
         let mut raw = Vec::new();
         let _ = self.row(&Header::Csv(Vec::new(), b','), &mut raw).map_err(|error| failed(path, error))?;
-        let text = std::str::from_utf8(&raw).map_err(|_| fault("has a header that is not UTF-8: save it as UTF-8".to_owned()))?;
+        let text = std::str::from_utf8(&raw)
+            .map_err(|_| fault("has a header that is not UTF-8: save it as UTF-8".to_owned()))?;
         if text.trim().is_empty() {
             return Err(fault("has no header: its first line must name the columns".to_owned()));
         }
@@ -323,17 +324,29 @@ fn parse(header: &Header, raw: &[u8]) -> Result<BTreeMap<String, String>, Proble
             }
             let fields = split(raw, *delimiter);
             // Spreadsheets end rows with empty cells.
-            let filled = fields.iter().rposition(|field| !field.trim_ascii().is_empty()).map_or(0, |at| at + 1);
+            let filled =
+                fields.iter().rposition(|field| !field.trim_ascii().is_empty()).map_or(0, |at| at + 1);
             if filled > columns.len() {
-                let reason = format!("{} fields where the header has {}: quote fields that contain the separator", filled, columns.len());
+                let reason = format!(
+                    "{} fields where the header has {}: quote fields that contain the separator",
+                    filled,
+                    columns.len()
+                );
                 return Err(problem("", &reason));
             }
             if fields.len() < columns.len() && fields.len() == 1 && columns.len() > 1 && filled > 0 {
-                let reason = format!("1 field where the header has {}: is the separator the same in every line?", columns.len());
+                let reason = format!(
+                    "1 field where the header has {}: is the separator the same in every line?",
+                    columns.len()
+                );
                 return Err(problem("", &reason));
             }
             if fields.len() < columns.len() {
-                let reason = format!("{} fields where the header has {}: a cell is missing", fields.len(), columns.len());
+                let reason = format!(
+                    "{} fields where the header has {}: a cell is missing",
+                    fields.len(),
+                    columns.len()
+                );
                 return Err(problem("", &reason));
             }
             let mut cells = BTreeMap::new();
@@ -355,8 +368,8 @@ fn parse_json(raw: &[u8], mapping: &BTreeMap<String, String>) -> Result<BTreeMap
     if raw.trim_ascii().is_empty() {
         return Ok(BTreeMap::new());
     }
-    let object: BTreeMap<String, serde_json::Value> = serde_json::from_slice(raw)
-        .map_err(|error| problem("", &format!("not a JSON object: {error}")))?;
+    let object: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(raw).map_err(|error| problem("", &format!("not a JSON object: {error}")))?;
     let mut cells = BTreeMap::new();
     for (name, value) in object {
         let name = canonical(&name);

@@ -208,7 +208,8 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
         return Err(bad());
     }
     let sign = if negative { "-" } else { "" };
-    let digits = format!("{sign}0{}.{fraction}0", groups.concat());
+    let fraction = if fraction.is_empty() { "0" } else { fraction };
+    let digits = format!("{sign}0{}.{fraction}", groups.concat());
     Decimal::from_str_exact(&digits).map_err(|_| MoneyError::TooLarge(text.trim().to_owned()))
 }
 

@@ -164,6 +164,7 @@ const KINDS: &[(&str, &str)] = &[
     ("event", "event"),
     ("webinar", "webinar"),
     ("visit", "direct"),
+    ("form", "direct"),
 ];
 
 const SEARCH: &[&str] = &[
