@@ -1,8 +1,9 @@
-//! Developer commands: `cargo xtask demo`, `test` and `ci`.
+//! Developer commands: `cargo xtask demo`, `test`, `ci` and `bench`.
 //!
 //! What continuous integration runs and what a developer runs by hand is the same code, here. Not responsible
 //! for anything a user of Tributary needs: that is the `tributary` binary.
 
+mod bench;
 mod checks;
 mod ci;
 mod demo;
@@ -36,6 +37,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Measure how fast Tributary is: one JSON line a figure.
+    Bench {
+        /// About how many touches the measured company has.
+        #[arg(long, default_value_t = 200_000)]
+        touches: u64,
+    },
     /// Everything that continuous integration runs: format, lints, docs, licences, dependency direction, tests.
     Ci,
 }
@@ -44,6 +51,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Demo { rest } => demo::run(&rest),
         Command::Test { rest } => test::run(&rest),
+        Command::Bench { touches } => bench::run(touches),
         Command::Ci => ci::run(),
     };
     match outcome {

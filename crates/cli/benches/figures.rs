@@ -1,0 +1,134 @@
+//! How fast Tributary is: one JSON line a figure. `cargo xtask bench` runs it.
+//!
+//! The company is the sandbox's, of about as many touches as the first argument says.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tributary_answers::load;
+use tributary_core::{Currency, Time};
+use tributary_derive::{Rules, update};
+use tributary_engine::{By, Model, Policy, attribute, journeys};
+use tributary_sandbox::{OWN_DOMAIN, Plan};
+use tributary_source::Settings;
+use tributary_store::{Store, testkit};
+use tributary_sync::{Options, Silent, SourceRun};
+
+/// Each model's best of so many runs.
+const RUNS: usize = 5;
+
+type Failed = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failed> {
+    let touches = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(200_000);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(measure(touches))
+}
+
+async fn measure(touches: u64) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let files = folder.path().join("files");
+    let start = Instant::now();
+    let world = tributary_sandbox::build(&Plan::for_touches(touches));
+    tributary_sandbox::write_csv(&world, &files, &mut |_, _, _| {})?;
+    say(
+        "make a company",
+        world.touches.len() as f64 / start.elapsed().as_secs_f64(),
+        "touches/s",
+        &json!({}),
+    );
+    drop(world);
+
+    let rules = Rules { own_domains: vec![OWN_DOMAIN.to_owned()], ..Rules::default() };
+    let sqlite = format!("sqlite:{}", folder.path().join("tributary.db").display());
+    let store = import("sqlite", &sqlite, &files, &rules).await?;
+    let start = Instant::now();
+    let data = load(&store, &rules, None).await?;
+    let book_touches = data.book.touches.len();
+    say(
+        "load the book",
+        book_touches as f64 / start.elapsed().as_secs_f64() / 1e6,
+        "million touches/s",
+        &json!({}),
+    );
+    store.close().await;
+
+    let policy = Policy::new(data.as_of);
+    let start = Instant::now();
+    let found = journeys(&data.book, &policy);
+    let rows = found.rows.len();
+    let seconds = start.elapsed().as_secs_f64();
+    say(
+        "find journeys",
+        book_touches as f64 / seconds / 1e6,
+        "million touches/s",
+        &json!({ "deals": found.list.len() }),
+    );
+    for name in Model::names() {
+        let model = Model::builtin(&name)?;
+        let best = (0..RUNS)
+            .map(|_| {
+                let start = Instant::now();
+                black_box(attribute(&found, &model, By::Channel, &data.rates, Currency::USD));
+                start.elapsed()
+            })
+            .min()
+            .unwrap_or_default();
+        let speed = rows as f64 / best.as_secs_f64() / 1e6;
+        say("rule model", speed, "million touches/s", &json!({ "model": name, "touches": rows }));
+    }
+
+    import("postgres", &testkit::postgres_url(), &files, &rules).await?.close().await;
+    say("peak memory", peak_mebibytes(), "MiB", &json!({ "touches": book_touches }));
+    Ok(())
+}
+
+/// Imports the files into an empty store and works them out.
+async fn import(kind: &str, url: &str, files: &Path, rules: &Rules) -> Result<Store, Failed> {
+    let store = Store::open(url).await?;
+    let settings = Settings {
+        source: "files".to_owned(),
+        values: json!({ "paths": ["."] }),
+        folder: files.to_owned(),
+        ..Settings::default()
+    };
+    let run = SourceRun { id: "files".to_owned(), connector: Arc::new(tributary_files::Files), settings };
+    let options = Options { allow_mass_delete: false, now: Arc::new(now) };
+    let start = Instant::now();
+    let report = tributary_sync::run(&store, &[run], &options, &Silent, &CancellationToken::new()).await?;
+    let landed = start.elapsed().as_secs_f64();
+    let rows = report.landed().fetched as f64;
+    say("CSV rows into the store", rows / landed, "rows/s", &json!({ "store": kind, "rows": rows }));
+    let summary = update::update(&store, rules, &mut |_, _| {}).await?;
+    let all = start.elapsed().as_secs_f64();
+    say(
+        "records worked out",
+        summary.records as f64 / (all - landed),
+        "records/s",
+        &json!({ "store": kind }),
+    );
+    say("from file to journeys", rows / all, "records/s", &json!({ "store": kind }));
+    Ok(store)
+}
+
+fn say(figure: &str, value: f64, unit: &str, detail: &serde_json::Value) {
+    let value = (value * 100.0).round() / 100.0;
+    println!("{}", json!({ "figure": figure, "value": value, "unit": unit, "detail": detail }));
+}
+
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The most memory that this process ever held, as Linux counts it; 0 where it does not.
+fn peak_mebibytes() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    let kibibytes: f64 = line.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or(0.0);
+    kibibytes / 1024.0
+}
