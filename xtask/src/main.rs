@@ -27,7 +27,7 @@ struct Arguments {
 enum Command {
     /// Build Tributary and let it make a company up, import it and report on it.
     Demo {
-        /// Passed on to `tributary demo`.
+        /// `--tryton` syncs a real Tryton CRM instead; all else is passed on to `tributary demo`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },

@@ -27,9 +27,18 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
-/// Installs what the machine lacks if we are root, else says exactly what to install.
+/// Installs what the tests need and the machine lacks if we are root, else says exactly what to install.
 pub(crate) fn install_missing() -> Result<()> {
-    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !(tool.is_present)()).collect();
+    install(TOOLS)
+}
+
+/// The same for what Tryton alone needs.
+pub(crate) fn install_missing_for_tryton() -> Result<()> {
+    install(&TOOLS[1..])
+}
+
+fn install(tools: &[Tool]) -> Result<()> {
+    let missing: Vec<&Tool> = tools.iter().filter(|tool| !(tool.is_present)()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -39,7 +48,7 @@ pub(crate) fn install_missing() -> Result<()> {
     }
     if !is_root() {
         bail!(
-            "the tests need packages that are not installed\nhint: sudo apt-get install -y {}",
+            "packages are needed that are not installed\nhint: sudo apt-get install -y {}",
             packages.join(" ")
         );
     }

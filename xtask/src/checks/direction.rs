@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tributary-sandbox", &["tributary-source"]),
     ("tributary", &["tributary-answers", "tributary-sync", "tributary-sandbox", CONNECTORS]),
     ("tributary-stories", &["tributary"]),
+    ("tributary-tryton-server", &[]),
     ("xtask", &[]),
 ];
 
