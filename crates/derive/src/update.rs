@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tributary_core::Fact;
+use tributary_core::Time;
 use tributary_core::book::{Book, ChunkError};
+use tributary_core::fact::{Fact, Outcome};
 use tributary_core::id::Hash;
 use tributary_store::derived::{Derivation, Loose, NameRow, RateRow, SpendRow};
 use tributary_store::facts::RecordFacts;
@@ -128,11 +129,7 @@ pub async fn rebuild(store: &Store, rules: &Rules, progress: Progress<'_>) -> Re
 }
 
 /// The book as it was known at a time: the same function over fewer versions, written nowhere.
-pub async fn book_as_of(
-    store: &Store,
-    rules: &Rules,
-    at: tributary_core::Time,
-) -> Result<(Book, Vec<RateRow>), DeriveError> {
+pub async fn book_as_of(store: &Store, rules: &Rules, at: Time) -> Result<(Book, Vec<RateRow>), DeriveError> {
     let mut grouping = Grouping::default();
     let mut loose = Loose::default();
     let mut known: HashMap<i64, RecordFacts> = HashMap::new();
@@ -142,8 +139,7 @@ pub async fn book_as_of(
         let Some(last) = records.last() else { break };
         after = last.record;
         for mut record in records {
-            // Events after T are not known at T, though a first sync tells of them as history.
-            record.facts.retain(|fact| !matches!(fact, Fact::Touch(touch) if touch.occurred_at > at));
+            record.facts = as_known(std::mem::take(&mut record.facts), at);
             grouping.add(record.record, &terms::of_facts(&record.source, &record.facts, rules).binding);
             collect_loose(&record, &mut loose);
             known.insert(record.record, record);
@@ -157,6 +153,36 @@ pub async fn book_as_of(
     }
     loose.rates.sort();
     Ok((sorted(&book), loose.rates))
+}
+
+/// What of a record's facts was true at a time: a first sync tells of all history, and of what came after T too.
+fn as_known(facts: Vec<Fact>, at: Time) -> Vec<Fact> {
+    let by = |time: Option<Time>| time.is_none_or(|time| time <= at);
+    let known = facts.into_iter().filter_map(|mut fact| {
+        let stands = match &mut fact {
+            Fact::Touch(it) => it.occurred_at <= at,
+            Fact::Stage(it) => it.entered_at <= at,
+            Fact::Rate(it) => it.at <= at,
+            Fact::Spend(it) => it.day.from <= at,
+            Fact::Alias(it) => by(it.at),
+            Fact::Membership(it) => by(it.from),
+            Fact::Person(it) => {
+                it.created_at = it.created_at.filter(|time| *time <= at);
+                true
+            }
+            Fact::Deal(it) => {
+                if !by(it.closed_at) {
+                    it.closed_at = None;
+                    it.outcome = Outcome::Open;
+                    it.stage = None;
+                }
+                by(it.created_at)
+            }
+            _ => true,
+        };
+        stands.then_some(fact)
+    });
+    known.collect()
 }
 
 /// The same entries in the order of their keys.

@@ -11,7 +11,7 @@ use tributary_store::landing::{Deletes, Incoming, Landing, Next, Said as Meaning
 use crate::world::{Said, anonymous, crm, email};
 
 /// Lands records, each as it stands: its body is its own debug text, and its facts are given.
-async fn land(store: &Store, records: &[(RecordFacts, bool)], at: i64) {
+pub(crate) async fn land(store: &Store, records: &[(RecordFacts, bool)], at: i64) {
     for source in ["crm", "web"] {
         let ours: Vec<&(RecordFacts, bool)> =
             records.iter().filter(|(record, _)| &*record.source == source).collect();
@@ -44,7 +44,7 @@ async fn land(store: &Store, records: &[(RecordFacts, bool)], at: i64) {
     }
 }
 
-async fn open(folder: &tempfile::TempDir, name: &str) -> Store {
+pub(crate) async fn open(folder: &tempfile::TempDir, name: &str) -> Store {
     let path = folder.path().join(name);
     Store::open(&path.to_string_lossy()).await.expect("a store")
 }
