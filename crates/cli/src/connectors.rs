@@ -6,7 +6,7 @@ use tributary_source::Connector;
 
 /// Every connector that this binary knows.
 pub(crate) fn all() -> Vec<Arc<dyn Connector>> {
-    vec![Arc::new(tributary_files::Files)]
+    vec![Arc::new(tributary_files::Files), Arc::new(tributary_tryton::Tryton)]
 }
 
 /// What `connector = "…"` may say.
