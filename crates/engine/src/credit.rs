@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tributary_core::book::{Direction, NOBODY, Term};
-use tributary_core::{Currency, PersonId, money};
+use tributary_core::{Currency, money};
 
 use crate::journey::{Goal, Journey, Journeys, ONE_LEAD, Subject, Value};
 use crate::model::Model;
@@ -126,52 +126,39 @@ pub fn worth(journey: &Journey, rates: &Rates, reporting: Currency) -> Worth {
     }
 }
 
+type Name = (Option<String>, Option<String>);
+
 /// Which group each touch falls in, and what the groups are called.
+///
+/// What reads the same is one group: a person under several accounts, all the people without an account, and
+/// two sources' deals that share both id and name.
 struct Groups {
     by: By,
-    /// People by row of the book, since one person may stand under several accounts.
-    people: Vec<u32>,
-    names: Vec<(Option<String>, Option<String>)>,
+    /// The group by row of the book, for accounts, people and deals.
+    rows: Vec<u32>,
+    /// The groups' names; the first has none, except for directions.
+    names: Vec<Name>,
 }
 
 impl Groups {
     fn new(journeys: &Journeys<'_>, by: By) -> Self {
         let book = journeys.book;
         let text = |term: Term| book.terms.get(term).map(str::to_owned);
-        let mut people = Vec::new();
-        let names = match by {
-            By::Person => {
-                let mut seen: BTreeMap<PersonId, u32> = BTreeMap::new();
-                let mut names = Vec::new();
-                for person in &book.people {
-                    let group = *seen.entry(person.id).or_insert_with(|| {
-                        names.push((text(person.key), text(person.label)));
-                        names.len() as u32 - 1
-                    });
-                    people.push(group);
-                }
-                names.push((None, None));
-                names
+        let pair = |(key, label)| (text(key), text(label));
+        let (rows, names) = match by {
+            By::Person => number(book.people.iter().map(|person| pair((person.key, person.label)))),
+            By::Account => number(book.accounts.iter().map(|account| pair((account.key, account.label)))),
+            By::Deal => number(book.deals.iter().map(|deal| pair((deal.key, deal.label)))),
+            By::Direction => {
+                (Vec::new(), ["inbound", "outbound"].map(|name| (Some(name.to_owned()), None)).to_vec())
             }
-            By::Account => {
-                let named = book.accounts.iter().map(|account| (text(account.key), text(account.label)));
-                named.chain([(None, None)]).collect()
-            }
-            By::Deal => book
-                .deals
-                .iter()
-                .map(|deal| (text(deal.key), text(deal.label)))
-                .chain([(None, None)])
-                .collect(),
-            By::Direction => ["inbound", "outbound"].map(|name| (Some(name.to_owned()), None)).to_vec(),
-            _ => (0..book.terms.len()).map(|term| (text(Term(term as u32)), None)).collect(),
+            _ => (Vec::new(), (0..book.terms.len()).map(|term| (text(Term(term as u32)), None)).collect()),
         };
-        Self { by, people, names }
+        Self { by, rows, names }
     }
 
     fn of(&self, journeys: &Journeys<'_>, journey: &Journey, row: usize) -> usize {
         let touches = &journeys.book.touches;
-        let none = self.names.len() - 1;
         let term = match self.by {
             By::Channel => touches.channel[row],
             By::Campaign => touches.campaign[row],
@@ -182,15 +169,33 @@ impl Groups {
             By::Source => touches.source[row],
             By::Role => journeys.role(journey, touches.person[row]),
             By::Direction => return usize::from(touches.direction[row] == Direction::Outbound),
-            By::Account => return journey.account,
-            By::Deal => return if let Subject::Deal(deal) = journey.subject { deal } else { none },
+            By::Account => return self.rows[journey.account] as usize,
+            By::Deal => {
+                return if let Subject::Deal(deal) = journey.subject { self.rows[deal] as usize } else { 0 };
+            }
             By::Person => {
                 let person = touches.person[row];
-                return if person == NOBODY { none } else { self.people[person as usize] as usize };
+                return if person == NOBODY { 0 } else { self.rows[person as usize] as usize };
             }
         };
         term.0 as usize
     }
+}
+
+/// Numbers names by first use; no name at all is 0.
+fn number(named: impl Iterator<Item = Name>) -> (Vec<u32>, Vec<Name>) {
+    let mut seen = BTreeMap::from([((None, None), 0)]);
+    let rows = named
+        .map(|name| {
+            let next = seen.len() as u32;
+            *seen.entry(name).or_insert(next)
+        })
+        .collect();
+    let mut names = vec![(None, None); seen.len()];
+    for (name, group) in seen {
+        names[group as usize] = name;
+    }
+    (rows, names)
 }
 
 #[derive(Clone, Copy, Default)]

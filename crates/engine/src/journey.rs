@@ -204,11 +204,10 @@ fn push_deal(
     stages: &[Vec<Term>],
 ) {
     let book = out.book;
-    let member = |person: u32| deal.committee.iter().find(|member| member.person == person);
     let counts = |person: u32| match policy.whose {
         Whose::All => true,
-        Whose::Committee => member(person).is_some(),
-        Whose::Primary => member(person).is_some_and(|member| member.is_primary),
+        Whose::Committee => deal.committee.iter().any(|member| member.person == person),
+        Whose::Primary => deal.committee.iter().any(|member| member.person == person && member.is_primary),
     };
     let touches = select(out, account.touches.clone(), start(policy, end), end, counts);
     let lead = account.people.clone().filter(|person| counts(*person as u32));
