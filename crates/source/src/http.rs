@@ -353,6 +353,11 @@ impl Http {
         if let Some((kind, _)) = &request.body {
             headers.insert("content-type", kind.clone());
         }
+        for (name, value) in &request.headers {
+            let value = HeaderValue::from_str(value)
+                .map_err(|_| Verdict::Wrong(format!("header `{name}` holds a forbidden sign")))?;
+            headers.insert(*name, value);
+        }
         if let Some(credential) = credential {
             headers.insert(credential.name.clone(), credential.value.clone());
         }
