@@ -25,12 +25,12 @@ pub(crate) fn normalize(settings: &Settings, record: &Record) -> Normalized {
     let config: Config = settings.parse().unwrap_or_default();
     let mut row = Row { cells, zone: &settings.zone, config: &config, problems: Vec::new() };
     let fact = match record.stream {
-        "accounts" => row.account(record),
-        "people" => row.person(record),
-        "deals" => row.deal(record),
+        "accounts" => Some(row.account(record)),
+        "people" => Some(row.person(record)),
+        "deals" => Some(row.deal(record)),
         "stages" => row.stage(),
         "committee" => row.committee(),
-        "touches" => row.touch(),
+        "touches" => Some(row.touch()),
         "spend" => row.spend(),
         "aliases" => row.alias(),
         "rates" => row.rate(),
@@ -99,24 +99,16 @@ impl Row<'_> {
     fn money(&mut self, column: &str) -> Option<Money> {
         let code = self.take("currency");
         let number = self.number(column)?;
-        let currency = match code {
-            Some(code) => match Currency::parse(&code) {
-                Ok(currency) => currency,
-                Err(error) => {
-                    self.fault("currency", error);
-                    return None;
-                }
-            },
-            None => match self.config.currency {
-                Some(currency) => currency,
-                None => {
-                    self.fault(
-                        "currency",
-                        "is empty: add the column, or write currency = \"USD\" for this source",
-                    );
-                    return None;
-                }
-            },
+        let currency = match (code, self.config.currency) {
+            (Some(code), _) => Currency::parse(&code).map_err(|error| self.fault("currency", error)).ok()?,
+            (None, Some(currency)) => currency,
+            (None, None) => {
+                self.fault(
+                    "currency",
+                    "is empty: add the column, or write currency = \"USD\" for this source",
+                );
+                return None;
+            }
         };
         match Money::from_decimal(number, currency) {
             Ok(money) => Some(money),
@@ -143,19 +135,19 @@ impl Row<'_> {
         std::mem::take(&mut self.cells)
     }
 
-    fn account(&mut self, record: &Record) -> Option<Fact> {
-        Some(Fact::Account(Account {
+    fn account(&mut self, record: &Record) -> Fact {
+        Fact::Account(Account {
             id: self.take("id").unwrap_or_else(|| record.id.clone()),
             name: self.take("name"),
             domain: self.take("domain"),
             owner: self.take("owner"),
             attributes: self.rest(),
-        }))
+        })
     }
 
-    fn person(&mut self, record: &Record) -> Option<Fact> {
+    fn person(&mut self, record: &Record) -> Fact {
         let emails = self.take("email").unwrap_or_default();
-        Some(Fact::Person(Person {
+        Fact::Person(Person {
             id: self.take("id").unwrap_or_else(|| record.id.clone()),
             account: self.take("account"),
             emails: emails
@@ -171,10 +163,10 @@ impl Row<'_> {
             seniority: self.take("seniority"),
             created_at: self.start("created_at"),
             attributes: self.rest(),
-        }))
+        })
     }
 
-    fn deal(&mut self, record: &Record) -> Option<Fact> {
+    fn deal(&mut self, record: &Record) -> Fact {
         let outcome = match self.take("outcome").map(|text| text.to_lowercase()).as_deref() {
             Some("won" | "closed won") => Outcome::Won,
             Some("lost" | "closed lost") => Outcome::Lost,
@@ -189,7 +181,7 @@ impl Row<'_> {
         if outcome != Outcome::Open && closed_at.is_none() && self.problems.is_empty() {
             self.fault("closed_at", "is empty, though the deal is closed");
         }
-        Some(Fact::Deal(Deal {
+        Fact::Deal(Deal {
             id: self.take("id").unwrap_or_else(|| record.id.clone()),
             account: self.take("account"),
             name: self.take("name"),
@@ -201,7 +193,7 @@ impl Row<'_> {
             owner: self.take("owner"),
             pipeline: self.take("pipeline"),
             attributes: self.rest(),
-        }))
+        })
     }
 
     fn stage(&mut self) -> Option<Fact> {
@@ -219,7 +211,7 @@ impl Row<'_> {
         Some(Fact::Committee(Committee { deal: deal?, person: person?, role, is_primary }))
     }
 
-    fn touch(&mut self) -> Option<Fact> {
+    fn touch(&mut self) -> Fact {
         if !self.cells.contains_key("occurred_at") {
             self.fault("occurred_at", "is empty, and must not be");
         }
@@ -265,7 +257,7 @@ impl Row<'_> {
             self.take("currency");
         }
         touch.attributes = self.rest();
-        Some(Fact::Touch(touch))
+        Fact::Touch(touch)
     }
 
     fn spend(&mut self) -> Option<Fact> {

@@ -87,7 +87,9 @@ mod tests {
         fn the_order_of_links_does_not_matter(links in proptest::collection::vec((0_u8..30, 0_u8..30), 0..40), seed in 0_usize..1000) {
             let run = |links: &[(u8, u8)]| {
                 let mut union = Union::default();
-                links.iter().for_each(|(a, b)| union.unite(hash(*a), hash(*b)));
+                for (a, b) in links {
+                    union.unite(hash(*a), hash(*b));
+                }
                 (0..30).map(|n| union.find(hash(n))).collect::<Vec<_>>()
             };
             let mut other = links.clone();

@@ -160,13 +160,16 @@ impl Terms {
             }
             Fact::Merge(it) => match it.entity {
                 Entity::Account => {
-                    [&it.loser, &it.winner].into_iter().for_each(|id| self.bind(account(source, id)))
+                    self.bind(account(source, &it.loser));
+                    self.bind(account(source, &it.winner));
                 }
                 Entity::Deal => {
-                    [&it.loser, &it.winner].into_iter().for_each(|id| self.bind(deal(source, id)))
+                    self.bind(deal(source, &it.loser));
+                    self.bind(deal(source, &it.winner));
                 }
                 Entity::Person => {
-                    [&it.loser, &it.winner].into_iter().for_each(|id| self.who(source, &crm(id), rules))
+                    self.who(source, &crm(&it.loser), rules);
+                    self.who(source, &crm(&it.winner), rules);
                 }
             },
             Fact::Spend(_) | Fact::Rate(_) | Fact::Name(_) => {}

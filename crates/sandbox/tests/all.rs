@@ -1,5 +1,7 @@
 //! The world is the same every time, and holds what it says.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
+
 use std::collections::BTreeMap;
 
 use tributary_core::Time;

@@ -93,7 +93,13 @@ pub struct Request {
 impl Request {
     /// A `GET` of a path below the base, or of a full address on an allowed host.
     pub fn get(address: impl Into<String>) -> Self {
-        Self { method: Method::GET, address: address.into(), query: Vec::new(), headers: Vec::new(), body: None }
+        Self {
+            method: Method::GET,
+            address: address.into(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
     /// A `POST` of JSON that only reads, such as a search.
@@ -247,7 +253,7 @@ impl Http {
             let place = inner.limiter.admit().await;
             let credential = inner.session.credential(&inner.api.auth, self).await?;
             let sent = Instant::now();
-            let outcome = self.once(request, address.clone(), &credential).await;
+            let outcome = self.once(request, address.clone(), credential.as_ref()).await;
             drop(place);
             let elapsed_ms = sent.elapsed().as_millis() as u64;
             let (verdict, status) = match &outcome {
@@ -268,7 +274,7 @@ impl Http {
                 }
                 Verdict::AuthExpired(_) if !renewed && inner.api.auth.renews() => {
                     renewed = true;
-                    inner.session.forget(&credential).await;
+                    inner.session.forget(credential.as_ref()).await;
                     continue;
                 }
                 Verdict::Throttled { until, reason } => {
@@ -340,14 +346,14 @@ impl Http {
     pub async fn bare(&self, request: &Request) -> Result<Response, Error> {
         let address = self.address(&request.address)?;
         let _place = self.inner.limiter.admit().await;
-        self.once(request, address, &None).await.map_err(Verdict::into_error)
+        self.once(request, address, None).await.map_err(Verdict::into_error)
     }
 
     async fn once(
         &self,
         request: &Request,
         address: Url,
-        credential: &Option<Arc<Credential>>,
+        credential: Option<&Arc<Credential>>,
     ) -> Result<Response, Verdict> {
         let mut headers = HeaderMap::new();
         if let Some((kind, _)) = &request.body {

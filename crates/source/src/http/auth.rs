@@ -121,9 +121,9 @@ impl Session {
     }
 
     /// Drops a refused credential, unless somebody renewed it meanwhile.
-    pub(super) async fn forget(&self, refused: &Option<Arc<Credential>>) {
+    pub(super) async fn forget(&self, refused: Option<&Arc<Credential>>) {
         let mut current = self.current.lock().await;
-        if let (Some(now), Some(refused)) = (&*current, refused)
+        if let (Some(now), Some(refused)) = (current.as_ref(), refused)
             && Arc::ptr_eq(now, refused)
         {
             *current = None;

@@ -1,5 +1,7 @@
 //! What the one HTTP client promises to every connector.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
+
 mod credentials;
 mod replies;
 mod sockets;
