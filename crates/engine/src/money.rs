@@ -21,18 +21,30 @@ impl Rates {
         }
     }
 
-    /// The rate at a time: the latest at or before it, else the inverse of the opposite pair.
-    fn at(&self, from: Currency, to: Currency, at: Time) -> Option<Decimal> {
-        let latest = |from, to| self.pairs.get(&(from, to))?.range(..=at).next_back().map(|(_, rate)| *rate);
-        latest(from, to).or_else(|| Decimal::ONE.checked_div(latest(to, from)?))
+    /// The latest rate of a pair at or before a time.
+    fn latest(&self, from: Currency, to: Currency, at: Time) -> Option<(Time, Decimal)> {
+        let (since, rate) = self.pairs.get(&(from, to))?.range(..=at).next_back()?;
+        Some((*since, *rate))
     }
 
-    /// Converts an amount, rounding half to even on the minor unit; `None` without a rate.
+    /// Converts an amount by the latest rate at or before a time, rounding half to even on the minor unit.
+    ///
+    /// A rate written the other way round divides; of two equally late ones the direct one counts. `None` without a
+    /// rate, or where the result is beyond 64 bits.
     pub fn convert(&self, money: Money, to: Currency, at: Time) -> Option<Money> {
         if money.currency == to {
             return Some(money);
         }
-        let major = money.to_decimal().checked_mul(self.at(money.currency, to, at)?)?;
+        let direct = self.latest(money.currency, to, at);
+        let opposite = self.latest(to, money.currency, at);
+        let amount = money.to_decimal();
+        let major = match (direct, opposite) {
+            (Some((since, rate)), Some((other, _))) if since >= other => amount.checked_mul(rate),
+            (Some((_, rate)), None) => amount.checked_mul(rate),
+            // Dividing, rather than multiplying by the inverse, keeps what is exactly half a cent.
+            (_, Some((_, rate))) => amount.checked_div(rate),
+            (None, None) => None,
+        }?;
         let rounded = major.round_dp_with_strategy(to.exponent(), RoundingStrategy::MidpointNearestEven);
         let minor = rounded.checked_mul(Decimal::from(10_i64.pow(to.exponent())))?.to_i64()?;
         Some(Money::new(minor, to))

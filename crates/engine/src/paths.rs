@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Model, Place};
+use crate::model::{IfAllExcluded, Model, Place};
 
 /// One path and how often it was walked.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,15 +77,15 @@ pub fn read(raw: &Raw<'_>, problems: &mut Vec<Problem>) -> Option<Path> {
         problem("conversions and nulls must be 0 or more: the row is left out".to_owned());
         return None;
     }
-    if conversions == 0.0 && value != 0.0 {
+    let stray = conversions == 0.0 && value != 0.0;
+    if stray {
         problem(format!("value {value} without a conversion: the value is left out"));
-        return Some(Path { steps: filled, conversions, value: 0.0, nulls });
     }
     if conversions == 0.0 && nulls == 0.0 {
         problem("neither conversions nor nulls: the row is left out".to_owned());
         return None;
     }
-    Some(Path { steps: filled, conversions, value, nulls })
+    Some(Path { steps: filled, conversions, value: if stray { 0.0 } else { value }, nulls })
 }
 
 /// Credit of one step.
@@ -114,21 +114,27 @@ pub enum PathError {
         "model {0} needs milestones ({1}), which path files do not have; use it on a store, or choose position"
     )]
     NeedsMilestones(String, String),
+    /// A step is a channel and nothing else.
+    #[error(
+        "model {0} looks at {1}, and path files have only channels; use it on a store, or choose linear or position"
+    )]
+    NeedsDimension(String, String),
+    /// A step has no weight of its own.
+    #[error(
+        "model {0} needs the touches' own weights, which path files do not have; use it on a store, or choose linear"
+    )]
+    NeedsWeights(String),
 }
 
 /// Credits paths under one rule model, by step; largest first, then by key.
 ///
-/// Steps of a path that an exclusion names by channel do not count. Sums are compensated, so that the order of the
+/// Exclusions and multipliers by channel see the steps; what a path does not have, a model may not ask for. Sums are compensated, so that the order of the
 /// rows changes no printed digit.
 pub fn attribute(paths: &[Path], model: &Model) -> Result<Vec<Row>, PathError> {
-    if model.needs_times() {
-        return Err(PathError::NeedsTimes(model.name.clone()));
-    }
-    let milestones: Vec<&str> = model.milestones().collect();
-    if !milestones.is_empty() {
-        return Err(PathError::NeedsMilestones(model.name.clone(), milestones.join(", ")));
-    }
-    let excluded = model.spec().exclude.get("channel").cloned().unwrap_or_default();
+    check(model)?;
+    let spec = model.spec();
+    let excluded = spec.exclude.get("channel").map_or(&[][..], Vec::as_slice);
+    let factors = spec.multiply.get("channel");
     let mut sums: BTreeMap<&str, (Sum, Sum)> = BTreeMap::new();
     let mut total = Sum::default();
     for path in paths {
@@ -138,13 +144,20 @@ pub fn attribute(paths: &[Path], model: &Model) -> Result<Vec<Row>, PathError> {
         total.add(path.conversions);
         let mut kept: Vec<&str> = path.steps.iter().map(String::as_str).collect();
         kept.retain(|step| !excluded.iter().any(|name| name == step));
-        if kept.is_empty() {
-            if model.spec().if_all_excluded == crate::model::IfAllExcluded::Unattributed {
-                continue;
-            }
+        if kept.is_empty() && spec.if_all_excluded == IfAllExcluded::Keep {
             kept = path.steps.iter().map(String::as_str).collect();
         }
-        let weights = model.weights_at(&Place { touches: kept.len(), anchors: &[] });
+        let mut weights = model.weights_at(&Place { touches: kept.len(), anchors: &[] });
+        if let Some(factors) = factors {
+            for (step, weight) in kept.iter().zip(&mut weights) {
+                *weight *= factors.get(*step).copied().unwrap_or(1.0);
+            }
+            let whole: f64 = weights.iter().sum();
+            if whole <= 0.0 || !whole.is_finite() {
+                continue;
+            }
+            weights.iter_mut().for_each(|weight| *weight /= whole);
+        }
         for (step, weight) in kept.iter().zip(weights) {
             if let Some((conversions, value)) = sums.get_mut(step) {
                 conversions.add(path.conversions * weight);
@@ -164,6 +177,27 @@ pub fn attribute(paths: &[Path], model: &Model) -> Result<Vec<Row>, PathError> {
         .collect();
     rows.sort_by(|a, b| b.conversions.total_cmp(&a.conversions).then_with(|| a.key.cmp(&b.key)));
     Ok(rows)
+}
+
+/// Refuses a model that asks for more than a path has.
+fn check(model: &Model) -> Result<(), PathError> {
+    let name = || model.name.clone();
+    let spec = model.spec();
+    if model.needs_times() {
+        return Err(PathError::NeedsTimes(name()));
+    }
+    let milestones: Vec<&str> = model.milestones().collect();
+    if !milestones.is_empty() {
+        return Err(PathError::NeedsMilestones(name(), milestones.join(", ")));
+    }
+    let mut dimensions = spec.exclude.keys().chain(spec.multiply.keys());
+    if let Some(dimension) = dimensions.find(|dimension| *dimension != "channel") {
+        return Err(PathError::NeedsDimension(name(), dimension.clone()));
+    }
+    if spec.use_weight {
+        return Err(PathError::NeedsWeights(name()));
+    }
+    Ok(())
 }
 
 /// A sum that keeps what rounding loses (Neumaier).
