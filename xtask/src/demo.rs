@@ -37,7 +37,9 @@ fn target() -> PathBuf {
 fn on_tryton(binary: &Path, rest: &[&String]) -> Result<()> {
     tools::install_missing_for_tryton()?;
     build("tributary-tryton-server", &["--example", "run"])?;
-    let folder = shell::root().join("demo-tryton");
+    // Relative to the root, where everything runs, so that what is printed is short.
+    let name = Path::new("demo-tryton");
+    let folder = shell::root().join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
@@ -46,9 +48,10 @@ fn on_tryton(binary: &Path, rest: &[&String]) -> Result<()> {
         "starting a real Tryton (the first time it is installed from PyPI, which takes a minute or two) …"
     );
     let server = Server::start(&folder)?;
-    let config = folder.join("tributary.toml");
     let text = configuration(&server.say("url")?, &server.say("database")?);
-    fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
+    let config = name.join("tributary.toml");
+    fs::write(shell::root().join(&config), text)
+        .with_context(|| format!("cannot write {}", config.display()))?;
     let mut command = Command::new(binary);
     command.current_dir(shell::root()).env("TRYTON_KEY", server.say("key")?);
     shell::run(command.arg("--config").arg(&config).arg("demo").args(rest))?;

@@ -6,6 +6,8 @@ mod command_line;
 mod configuration;
 #[path = "all/flow.rs"]
 mod flow;
+#[path = "all/readme.rs"]
+mod readme;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

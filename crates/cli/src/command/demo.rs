@@ -4,8 +4,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use tributary_answers::{Subject, attribution, journey, reconciliation};
-use tributary_core::book::Outcome as Ended;
-use tributary_engine::By;
+use tributary_engine::credit::{Worth, worth};
+use tributary_engine::journey::{Journey, Subject as Target};
+use tributary_engine::{By, journeys};
 use tributary_sandbox::{CURRENCY, OWN_DOMAIN, Plan, TIME_ZONE, Truth};
 
 use super::report::{Asked, ask_of};
@@ -62,6 +63,11 @@ fn tell(asked: &Asked) -> Result<(), Failure> {
     };
     heading("Credit by channel under five models")?;
     show::print_text(&compared(By::Channel).as_ref().map(Table::to_text).unwrap_or_default())?;
+    let channels = attribution::compare(&asked.data, &asked.question, &asked.models, By::Channel);
+    if channels.is_some_and(|comparison| comparison.comparison.lines.len() < 2) {
+        heading("Credit by campaign")?;
+        show::print_text(&compared(By::Campaign).as_ref().map(Table::to_text).unwrap_or_default())?;
+    }
     heading("Sales against marketing")?;
     show::print_text(&compared(By::Team).as_ref().map(Table::to_text).unwrap_or_default())?;
     if let Some(deal) = biggest_won(asked) {
@@ -155,15 +161,18 @@ paths = ["files"]
     )
 }
 
-/// The won deal that is worth most in the reporting currency.
+/// The won deal that is worth most in the reporting currency, of those with a touch if there are any.
 fn biggest_won(asked: &Asked) -> Option<usize> {
-    let book = &asked.data.book;
-    let worth = |deal: &tributary_core::book::Deal| {
-        let closed = deal.closed_at.unwrap_or(asked.data.as_of);
-        asked.data.rates.convert(deal.amount?, asked.question.currency, closed).map(|money| money.minor)
+    let found = journeys(&asked.data.book, &asked.question.policy);
+    let rank = |found: &Journey| {
+        let (Target::Deal(row), Worth::Minor(minor)) =
+            (found.subject, worth(found, &asked.data.rates, asked.question.currency))
+        else {
+            return None;
+        };
+        Some((!found.touches.is_empty(), minor, std::cmp::Reverse(row)))
     };
-    let won = book.deals.iter().enumerate().filter(|(_, deal)| deal.outcome == Ended::Won);
-    won.filter_map(|(row, deal)| Some((worth(deal)?, std::cmp::Reverse(row)))).max().map(|(_, row)| row.0)
+    found.list.iter().filter_map(rank).max().map(|(_, _, row)| row.0)
 }
 
 fn truth_table(truth: &Truth) -> Table {
