@@ -1,59 +1,75 @@
 //! Seeded chance.
+//!
+//! SplitMix64 and not a library's generator, because a library may change its sequence with any version, and a
+//! plan must always build the same world.
 
-use tributary_core::Time;
+use tributary_core::id::Hash;
 
-/// A generator whose every throw follows from its seed.
+/// A stream of chance, apart from all others of the same seed.
 #[derive(Clone, Debug)]
-pub(crate) struct Dice(fastrand::Rng);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(fastrand::Rng::with_seed(seed))
+    /// The stream for one scene, such as the 17th account.
+    pub(crate) fn new(seed: u64, scene: &str, number: usize) -> Self {
+        let Hash(bytes) = Hash::of(scene, &[&seed.to_string(), &number.to_string()]);
+        Self(bytes.iter().take(8).fold(0, |state, byte| state << 8 | u64::from(*byte)))
     }
 
-    /// In `0.0..1.0`.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.0)
+    }
+
+    /// From 0 up to, not including, 1.
     pub(crate) fn unit(&mut self) -> f64 {
-        self.0.f64()
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// In `0..below`.
-    pub(crate) fn below(&mut self, below: usize) -> usize {
-        self.0.usize(0..below.max(1))
+    /// From `low` up to, not including, `high`.
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
     }
 
-    pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
-        self.0.i64(low..=high.max(low))
+    /// From 0 up to, not including, `end`, which is above 0.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        (self.unit() * end as f64) as usize
     }
 
     pub(crate) fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }
 
-    pub(crate) fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
-        &list[self.below(list.len())]
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
     }
 
-    /// An index, in proportion to weights.
+    /// The place of one of the weights, drawn in proportion to them.
     pub(crate) fn weighted(&mut self, weights: &[f64]) -> usize {
         let mut left = self.unit() * weights.iter().sum::<f64>();
-        for (index, weight) in weights.iter().enumerate() {
+        for (place, weight) in weights.iter().enumerate() {
             left -= weight;
             if left < 0.0 {
-                return index;
+                return place;
             }
         }
         weights.len() - 1
     }
 
-    /// Mean 0, deviation 1 (Box–Muller).
-    pub(crate) fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.unit()).cos()
+    /// Standard normal, by the sum of twelve: the far tails do not matter here.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
     }
 
-    /// An instant between two, on a whole second.
-    pub(crate) fn instant(&mut self, from: Time, until: Time) -> Time {
-        let seconds = ((until.0 - from.0) / 1_000_000).max(1);
-        Time(from.0 + self.0.i64(0..seconds) * 1_000_000)
+    /// Heavy-tailed and above 0; `spread` is the standard deviation of its logarithm.
+    pub(crate) fn log_normal(&mut self, median: f64, spread: f64) -> f64 {
+        median * (spread * self.normal()).exp()
     }
+}
+
+/// A number that looks like chance and follows from its input.
+pub(crate) fn mix(mut number: u64) -> u64 {
+    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }

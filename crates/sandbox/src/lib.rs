@@ -1,19 +1,35 @@
 #![doc = include_str!("../README.md")]
 
-mod build;
+mod cast;
+mod channel;
 mod dice;
+mod file;
+mod grow;
+mod identify;
+mod names;
+mod plan;
+mod progress;
+mod row;
+mod story;
+mod touch;
 mod truth;
 mod world;
-mod write;
 
-pub use build::{Plan, build};
+pub use channel::Channel;
+pub use file::{WriteError, write_csv};
+pub use plan::Plan;
+pub use row::TouchRow;
 pub use truth::{Effect, Truth};
-pub use world::{Account, Alias, Committee, Deal, Person, Rate, Spend, Stage, Touch, World};
-pub use write::{WriteError, write_csv};
+pub use world::{
+    Account, Alias, Campaign, Committee, Deal, Known, Nature, Outcome, Person, Rate, Rep, Revival, Spend,
+    Stage, Stories, Touch, World, build,
+};
 
-/// The make-believe company's own domain.
+/// The make-believe company's own domain: touches of its own people weigh nothing.
 pub const OWN_DOMAIN: &str = "tributary.example";
-/// Its time zone.
+
+/// The make-believe company's time zone: its plain dates are days there.
 pub const TIME_ZONE: &str = "Europe/Berlin";
-/// The currency it reports in.
+
+/// The currency in which the make-believe company reports.
 pub const CURRENCY: &str = "USD";

@@ -1,89 +1,116 @@
-//! What each channel really brought: the effects that decided the deals.
+//! How deals end, and so what each channel really brought in.
 
 use std::fmt;
 
-/// One channel's planted effect.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Effect {
-    /// The channel.
-    pub channel: &'static str,
-    /// β in: logit of winning = base + Σ β·ln(1 + touches).
-    pub beta: f64,
-    /// Expected revenue that would not have been won without the channel, in minor units of the reporting currency.
-    pub incremental_minor: i64,
-    /// Of the sum over all channels.
-    pub share: f64,
-}
+use crate::CURRENCY;
+use crate::channel::{CHANNELS, Channel};
+use crate::dice::Dice;
+use crate::world::{Nature, Outcome, World};
 
-/// The effects of all channels.
+/// The log odds of winning a deal without any touch.
+const BASE: f64 = -3.1;
+
+/// What each channel really brought in.
+///
+/// Deals whose end a story decided are left out, and so are open ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Truth {
-    /// By channel, in the order of the world.
+    /// The log odds of winning a deal without any touch.
+    pub base: f64,
+    /// How many deals were drawn.
+    pub deals: usize,
+    /// By channel, in the order of [`Channel::ALL`].
     pub effects: Vec<Effect>,
 }
 
-/// Channels and their effects; display has none.
-pub(crate) const CHANNELS: [(&str, f64); 12] = [
-    ("ae_meeting", 1.30),
-    ("webinar", 0.65),
-    ("event", 0.65),
-    ("organic_search", 0.30),
-    ("partner", 0.80),
-    ("sdr", 0.35),
-    ("paid_search", 0.30),
-    ("retargeting", 0.45),
-    ("email", 0.15),
-    ("paid_social", 0.10),
-    ("direct", 0.02),
-    ("display", 0.0),
-];
-
-/// The logit of winning with no touch at all.
-pub(crate) const BASE: f64 = -4.2;
-
-/// The probability of winning after so many touches by channel.
-pub(crate) fn win_probability(counts: &[u32; 12]) -> f64 {
-    let logit: f64 = BASE
-        + counts.iter().zip(CHANNELS).map(|(count, (_, beta))| beta * f64::from(*count).ln_1p()).sum::<f64>();
-    1.0 / (1.0 + (-logit).exp())
+/// What one channel really brought in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effect {
+    /// The channel's name.
+    pub channel: &'static str,
+    /// What `ln(1 + touches)` adds to the log odds of winning.
+    pub beta: f64,
+    /// Its touches before the closes of the deals, one for each deal that it stands before.
+    pub touches: u64,
+    /// The revenue expected to be won less that expected without the channel's touches, in minor units of the
+    /// reporting currency.
+    pub incremental_minor: i64,
+    /// The part of the sum over all channels.
+    pub share: f64,
 }
 
-impl Truth {
-    /// Computes the truth from each deal's counts and amount.
-    pub(crate) fn of(deals: &[([u32; 12], i64)]) -> Self {
-        let mut lost = [0.0; 12];
-        for (counts, amount) in deals {
-            let whole = win_probability(counts);
-            for (channel, lost) in lost.iter_mut().enumerate() {
-                let mut without = *counts;
-                without[channel] = 0;
-                *lost += (whole - win_probability(&without)) * *amount as f64;
-            }
+/// The probability of winning a deal after so many touches by channel.
+fn win_probability(counts: &[u32; CHANNELS]) -> f64 {
+    let effects = Channel::ALL.iter().zip(counts);
+    let odds =
+        BASE + effects.map(|(channel, count)| channel.effect() * f64::from(*count).ln_1p()).sum::<f64>();
+    1.0 / (1.0 + (-odds).exp())
+}
+
+/// Draws the end of every deal that closes within the world, and sums up what the channels did.
+pub(crate) fn decide(world: &mut World) {
+    let mut order: Vec<usize> = (0..world.deals.len()).collect();
+    order.sort_by_key(|deal| world.deals[*deal].closes_at);
+    let mut counts = vec![[0_u32; CHANNELS]; world.accounts.len()];
+    let mut lifts = [0.0; CHANNELS];
+    let mut touches = [0_u64; CHANNELS];
+    let mut drawn = 0;
+    let mut next = 0;
+    for index in order {
+        let (account, closes_at) = (world.deals[index].account, world.deals[index].closes_at);
+        if closes_at >= world.plan.end() {
+            break;
         }
-        let sum: f64 = lost.iter().sum();
-        let effects = CHANNELS.iter().zip(lost).map(|((channel, beta), lost)| Effect {
-            channel,
-            beta: *beta,
-            incremental_minor: lost.round() as i64,
-            share: if sum > 0.0 { lost / sum } else { 0.0 },
-        });
-        Self { effects: effects.collect() }
+        while let Some(touch) = world.touches.get(next)
+            && touch.at <= closes_at
+        {
+            if let Some(account) = touch.account
+                && touch.nature == Nature::Human
+            {
+                counts[account][touch.channel as usize] += 1;
+            }
+            next += 1;
+        }
+        if !world.deals[index].is_drawn {
+            continue;
+        }
+        drawn += 1;
+        let before = &counts[account];
+        let probability = win_probability(before);
+        let amount = world.reported(world.deals[index].amount, closes_at);
+        for place in 0..CHANNELS {
+            let mut without = *before;
+            without[place] = 0;
+            lifts[place] += (probability - win_probability(&without)) * amount;
+            touches[place] += u64::from(before[place]);
+        }
+        let won = Dice::new(world.plan.seed, "deal", index).chance(probability);
+        world.deals[index].outcome = if won { Outcome::Won } else { Outcome::Lost };
     }
+    let sum: f64 = lifts.iter().sum();
+    let effect = |(place, channel): (usize, &Channel)| Effect {
+        channel: channel.name(),
+        beta: channel.effect(),
+        touches: touches[place],
+        incremental_minor: lifts[place].round() as i64,
+        share: if sum > 0.0 { lifts[place] / sum } else { 0.0 },
+    };
+    world.truth =
+        Truth { base: BASE, deals: drawn, effects: Channel::ALL.iter().enumerate().map(effect).collect() };
 }
 
 impl fmt::Display for Truth {
+    /// A table, the channel that brought in most first.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<16}{:>8}{:>18}{:>9}", "channel", "effect", "incremental", "share")?;
-        for effect in &self.effects {
-            let major = effect.incremental_minor / 100;
-            writeln!(
-                f,
-                "{:<16}{:>8.2}{major:>18}{:>8.1}%",
-                effect.channel,
-                effect.beta,
-                effect.share * 100.0
-            )?;
+        let mut effects: Vec<&Effect> = self.effects.iter().collect();
+        effects.sort_by(|a, b| b.share.total_cmp(&a.share));
+        let incremental = format!("incremental {CURRENCY}");
+        writeln!(f, "{:<15} {:>6} {:>8} {incremental:>16} {:>7}", "channel", "effect", "touches", "share")?;
+        for effect in effects {
+            let Effect { channel, beta, touches, incremental_minor, share } = effect;
+            let (major, percent) = (incremental_minor / 100, share * 100.0);
+            writeln!(f, "{channel:<15} {beta:>6.2} {touches:>8} {major:>16} {percent:>6.1}%")?;
         }
-        Ok(())
+        write!(f, "over {} deals; log odds without touches {:.2}", self.deals, self.base)
     }
 }
