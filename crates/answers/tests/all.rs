@@ -1,0 +1,239 @@
+//! Answers over a small book made by hand.
+
+use std::collections::BTreeMap;
+
+use tributary_answers::journey::What;
+use tributary_answers::{
+    AnswerError, Data, Question, Subject, attribution, explanation, export, journey, reconciliation,
+};
+use tributary_core::book::{Account, Book, Deal, Direction, Member, NOBODY, Outcome, Person, Term, Touch};
+use tributary_core::id::{AccountId, DealId, Hash, PersonId, TouchId};
+use tributary_core::{Currency, Money, Time};
+use tributary_engine::{By, Model, Policy, Whose};
+
+/// The instant at which a day of the story begins.
+fn day(n: i64) -> Time {
+    Time(0).plus_days(n)
+}
+
+/// One account, two people, five touches, a won deal that closed on day 20 and a lost one.
+fn book() -> Book {
+    let mut book = Book::default();
+    let id = |name: &str| Hash::of("test", &[name]);
+    let mut term = |text: &str| book.terms.intern(text);
+    let (ann, bob) = (term("Ann"), term("Bob"));
+    let people = [("p1", ann, Some(day(2))), ("p2", bob, None)].map(|(key, label, created_at)| Person {
+        id: PersonId(id(key)),
+        key: term(key),
+        label,
+        role: term("user"),
+        created_at,
+        is_lead_here: created_at.is_some(),
+    });
+    let deal =
+        |key: &str, amount: i64, closed: i64, outcome: Outcome, committee: Vec<Member>, terms: [Term; 2]| {
+            Deal {
+                id: DealId(id(key)),
+                key: terms[0],
+                label: terms[1],
+                amount: Some(Money::new(amount, Currency::USD)),
+                created_at: Some(day(10)),
+                closed_at: Some(day(closed)),
+                outcome,
+                stage: Term::NONE,
+                owner: Term::NONE,
+                pipeline: Term::NONE,
+                stages: Vec::new(),
+                committee,
+                attributes: Vec::new(),
+            }
+        };
+    let champion = Member { person: 0, role: term("champion"), is_primary: true };
+    let names = [[term("d1"), term("Big one")], [term("d2"), term("Twin")], [term("d3"), term("Twin")]];
+    let deals = [
+        deal("d1", 10_000, 20, Outcome::Won, vec![champion], names[0]),
+        deal("d2", 5_000, 30, Outcome::Lost, Vec::new(), names[1]),
+        deal("d3", 5_000, 30, Outcome::Lost, Vec::new(), names[2]),
+    ];
+    let touches = [
+        ("t1", 1, 0, "ads", 1_000_000),
+        ("t2", 3, 1, "mail", 1_000_000),
+        ("t3", 4, 0, "bot", 0),
+        ("t4", 15, NOBODY, "site", 1_000_000),
+        ("t5", 25, 0, "late", 1_000_000),
+    ]
+    .map(|(key, at, person, channel, weight)| Touch {
+        id: TouchId(id(key)),
+        at: day(at),
+        person,
+        kind: term("visit"),
+        direction: Direction::Inbound,
+        channel: term(channel),
+        weight,
+        ..Touch::default()
+    });
+    let (key, label) = (term("a1"), term("Acme"));
+    book.people.extend(people);
+    book.deals.extend(deals);
+    touches.into_iter().for_each(|touch| book.touches.push(touch));
+    book.accounts.push(Account {
+        id: Some(AccountId(id("a1"))),
+        key,
+        label,
+        touches: 0..5,
+        people: 0..2,
+        deals: 0..3,
+        attributes: Vec::new(),
+    });
+    book
+}
+
+fn data() -> Data {
+    Data::of_book(book(), day(40))
+}
+
+fn question() -> Question {
+    Question { policy: Policy::new(day(40)), currency: Currency::USD, rules: "rules".to_owned() }
+}
+
+fn models(names: &[&str]) -> Vec<Model> {
+    names.iter().map(|name| Model::builtin(name).expect("a built-in model")).collect()
+}
+
+#[test]
+fn what_a_report_prints_is_what_the_contract_says() {
+    let answers = attribution::attribute(&data(), &question(), &models(&["first"]), By::Channel);
+    let json = serde_json::to_value(&answers[0]).unwrap();
+    let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    for key in [
+        "model",
+        "by",
+        "goal",
+        "currency",
+        "rows",
+        "unattributed_minor",
+        "total_minor",
+        "deals",
+        "config_hash",
+        "engine_version",
+        "as_of",
+    ] {
+        assert!(keys.contains(&key), "{key} is missing in {keys:?}");
+    }
+    assert_eq!(json["as_of"], "1970-02-10T00:00:00Z");
+    assert_eq!(
+        json["rows"][0],
+        serde_json::json!({ "key": "ads", "credit_minor": 10_000, "share": 1.0, "touches": 1, "deals": 1 })
+    );
+}
+
+#[test]
+fn the_stamp_changes_with_whatever_shapes_the_answer() {
+    let first = models(&["first"]);
+    let base = question().stamp(&first);
+    assert_eq!(base, question().stamp(&first));
+    let other = |change: fn(&mut Question)| {
+        let mut question = question();
+        change(&mut question);
+        question.stamp(&first).config_hash
+    };
+    assert_ne!(base.config_hash, question().stamp(&models(&["last"])).config_hash);
+    assert_ne!(base.config_hash, other(|it| it.policy.whose = Whose::Committee));
+    assert_ne!(base.config_hash, other(|it| it.policy.lookback_days = Some(90.0)));
+    assert_ne!(base.config_hash, other(|it| it.currency = Currency::EUR));
+    assert_ne!(base.config_hash, other(|it| it.rules = "others".to_owned()));
+}
+
+#[test]
+fn a_thing_is_found_by_id_or_by_name_whatever_its_case() {
+    let book = book();
+    assert_eq!(Subject::find(&book, "d1").unwrap(), Subject::Deal(0));
+    assert_eq!(Subject::find(&book, "big ONE").unwrap(), Subject::Deal(0));
+    assert_eq!(Subject::find(&book, " acme ").unwrap(), Subject::Account(0));
+    assert!(matches!(Subject::find(&book, "nobody"), Err(AnswerError::Unknown { .. })));
+    let error = Subject::find(&book, "twin").unwrap_err().to_string();
+    assert_eq!(error, "`twin` names several: d2 (Twin), d3 (Twin)");
+}
+
+#[test]
+fn a_deals_timeline_ends_with_the_deal() {
+    let shown = journey::journey(&data(), &question(), Subject::Deal(0)).unwrap();
+    let words: Vec<&str> = shown
+        .events
+        .iter()
+        .map(|event| match &event.what {
+            What::Touch(touch) => touch.channel.as_deref().unwrap_or("?"),
+            What::LeadCreated { .. } => "lead",
+            What::DealCreated { .. } => "created",
+            What::Stage { .. } => "stage",
+            What::DealClosed { .. } => "closed",
+        })
+        .collect();
+    assert_eq!(words, ["ads", "lead", "mail", "bot", "created", "site", "closed"]);
+}
+
+#[test]
+fn every_touch_of_the_account_is_explained_or_said_to_be_outside() {
+    let explained = explanation::explain(&data(), &question(), &models(&["linear"]), "d1").unwrap();
+    let outside: BTreeMap<&str, &str> = explained
+        .touches
+        .iter()
+        .filter_map(|line| Some((line.touch.channel.as_deref()?, line.outside.as_deref()?)))
+        .collect();
+    assert_eq!(
+        outside,
+        BTreeMap::from([
+            ("bot", "counts for nothing: a machine, one of our own people, or weight 0"),
+            ("late", "after the journey's end"),
+        ])
+    );
+    let credit: i64 =
+        explained.touches.iter().flat_map(|line| &line.credits).map(|credit| credit.credit_minor).sum();
+    assert_eq!(
+        (credit, explained.worth_minor, explained.unattributed_minor),
+        (10_000, Some(10_000), vec![0])
+    );
+}
+
+#[test]
+fn a_narrower_policy_gives_its_reason() {
+    let mut question = question();
+    let mut reasons = |change: fn(&mut Policy)| {
+        question.policy = Policy::new(day(40));
+        change(&mut question.policy);
+        let explained = explanation::explain(&data(), &question, &models(&["linear"]), "d1").unwrap();
+        explained.touches.into_iter().filter_map(|line| line.outside).collect::<Vec<_>>()
+    };
+    let committee = reasons(|policy| policy.whose = Whose::Committee);
+    assert_eq!(committee.iter().filter(|reason| *reason == "by nobody of the committee").count(), 2);
+    let late = reasons(|policy| policy.lookback_days = Some(10.0));
+    assert_eq!(late.iter().filter(|reason| *reason == "before the look-back").count(), 2);
+}
+
+#[test]
+fn a_deal_of_another_goal_is_outside_the_question() {
+    let error = explanation::explain(&data(), &question(), &models(&["linear"]), "d2").unwrap_err();
+    assert!(matches!(error, AnswerError::Outside(_)), "{error}");
+}
+
+#[test]
+fn exported_credit_adds_up_to_each_deal() {
+    let mut rows = Vec::new();
+    export::credits(&data(), &question(), &models(&["first", "linear"]), |row| {
+        rows.push(row);
+        Ok::<(), ()>(())
+    })
+    .unwrap();
+    for model in ["first", "linear"] {
+        let credit: f64 =
+            rows.iter().filter(|row| row.model == model).map(|row| row.credit.parse::<f64>().unwrap()).sum();
+        assert!((credit - 100.0).abs() < 1e-9, "{model}: {credit}");
+    }
+}
+
+#[test]
+fn the_accounts_balance() {
+    for answer in reconciliation::reconcile(&data(), &question(), &models(&["first", "w", "time_decay"])) {
+        assert!(answer.accounts.balances, "{}", answer.model);
+    }
+}
