@@ -6,6 +6,8 @@ mod command_line;
 mod configuration;
 #[path = "all/flow.rs"]
 mod flow;
+#[path = "all/paths.rs"]
+mod paths;
 #[path = "all/readme.rs"]
 mod readme;
 
