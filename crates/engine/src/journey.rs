@@ -1,7 +1,7 @@
 //! Which touches count for a deal, in what order, and which of them hold a milestone.
 //!
-//! A journey ends at the deal's close (goals won, lost), at its creation (opportunity), or at the time of asking
-//! for what is still open. Nothing after the end counts. Touches without weight are gone before positions and
+//! A journey ends at the deal's close (goals won, lost), at its creation (opportunity), at the person's creation
+//! (lead), or at the time of asking for what is still open. Nothing after the end counts. Touches without weight are gone before positions and
 //! milestones are found. Not responsible for weights: that is a model.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,10 @@ pub enum Goal {
     Lost,
     /// Every deal, its amount, credited to what came before its creation.
     Opportunity,
-    /// Each person with a CRM creation time, one lead each.
+    /// Each person with a CRM creation time, one lead each, credited to that person's own touches up to the creation.
+    ///
+    /// A lead is a person and has no committee, so [`Whose`] is not asked. One who belonged to several accounts is
+    /// one lead, of the account at the time of creation. Its one milestone is `lead`, the end of the journey.
     Lead,
 }
 
@@ -130,11 +133,11 @@ pub struct Journeys<'b> {
     pub list: Vec<Journey>,
     /// Milestone names: `lead`, `opportunity`, `closed`, then the policy's own.
     pub milestones: Vec<String>,
-    /// Whose touches count.
-    pub whose: Whose,
+    /// The policy they follow.
+    pub policy: Policy,
 }
 
-/// The number of milestones that every journey has: lead, opportunity, closed.
+/// The milestones that every journey may have.
 const BUILT_IN: [&str; 3] = ["lead", "opportunity", "closed"];
 
 /// Finds the journeys of a book.
@@ -147,7 +150,7 @@ pub fn journeys<'b>(book: &'b Book, policy: &Policy) -> Journeys<'b> {
         rows: Vec::new(),
         list: Vec::new(),
         milestones: names,
-        whose: policy.whose,
+        policy: policy.clone(),
     };
     let stages: Vec<Vec<Term>> = policy
         .milestones
