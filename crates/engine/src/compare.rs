@@ -79,7 +79,9 @@ pub fn compare(attributions: &[Attribution]) -> Option<Comparison> {
         .into_iter()
         .map(|((key, label), mut cells)| {
             let base = cells[0].credit_minor;
-            cells.iter_mut().for_each(|cell| cell.difference_minor = cell.credit_minor - base);
+            for cell in &mut cells {
+                cell.difference_minor = cell.credit_minor - base;
+            }
             let shares = cells.iter().map(|cell| cell.share);
             let spread = shares.clone().fold(f64::MIN, f64::max) - shares.fold(f64::MAX, f64::min);
             Line { key: key.clone(), label: label.clone(), cells, spread }

@@ -156,7 +156,9 @@ pub fn attribute(paths: &[Path], model: &Model) -> Result<Vec<Row>, PathError> {
             if whole <= 0.0 || !whole.is_finite() {
                 continue;
             }
-            weights.iter_mut().for_each(|weight| *weight /= whole);
+            for weight in &mut weights {
+                *weight /= whole;
+            }
         }
         for (step, weight) in kept.iter().zip(weights) {
             if let Some((conversions, value)) = sums.get_mut(step) {

@@ -84,7 +84,7 @@ pub fn reconcile(
         lines.push(Line {
             currency: currency.to_string(),
             deals: won.deals,
-            won_minor: won.won_minor,
+            won_minor: won.amount_minor,
             converted_minor: won.converted_minor,
             credit_minor: credited(&credit),
             unattributed_minor: credit.unattributed_minor,
@@ -115,7 +115,7 @@ fn unconverted(credit: &Attribution) -> (i64, u64) {
 #[derive(Clone, Copy, Debug, Default)]
 struct Won {
     deals: u64,
-    won_minor: i64,
+    amount_minor: i64,
     converted_minor: i64,
     /// Of the deals that have a rate, in their own minor units.
     with_rate_minor: i64,
@@ -128,7 +128,7 @@ impl Won {
         let (unconverted_minor, unconverted_deals) = unconverted(credit);
         self.converted_minor == credited(credit) + credit.unattributed_minor
             && self.converted_minor == credit.total_minor
-            && self.won_minor == self.with_rate_minor + unconverted_minor
+            && self.amount_minor == self.with_rate_minor + unconverted_minor
             && self.with_rate == credit.deals
             && self.deals == self.with_rate + unconverted_deals
     }
@@ -159,7 +159,7 @@ impl Books {
                 };
                 let won = out.by_currency.entry(amount.currency).or_default();
                 won.deals += 1;
-                won.won_minor += amount.minor;
+                won.amount_minor += amount.minor;
                 if let Some(converted) = rates.convert(amount, reporting, end) {
                     won.converted_minor += converted.minor;
                     won.with_rate_minor += amount.minor;
