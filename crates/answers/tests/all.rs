@@ -75,7 +75,9 @@ fn book() -> Book {
     let (key, label) = (term("a1"), term("Acme"));
     book.people.extend(people);
     book.deals.extend(deals);
-    touches.into_iter().for_each(|touch| book.touches.push(touch));
+    for touch in touches {
+        book.touches.push(touch);
+    }
     book.accounts.push(Account {
         id: Some(AccountId(id("a1"))),
         key,

@@ -389,26 +389,29 @@ impl Derivation {
     }
 }
 
+/// Rows of one table.
+type Rows = Vec<Vec<Value>>;
+
 /// Rows by table, written together.
 #[derive(Default)]
 struct Batches {
-    term: Vec<Vec<Value>>,
-    depends: Vec<Vec<Value>>,
-    member: Vec<Vec<Value>>,
-    account: Vec<Vec<Value>>,
-    person: Vec<Vec<Value>>,
-    identifier: Vec<Vec<Value>>,
-    deal: Vec<Vec<Value>>,
-    stage_entry: Vec<Vec<Value>>,
-    committee: Vec<Vec<Value>>,
-    touch: Vec<Vec<Value>>,
-    evidence: Vec<Vec<Value>>,
-    finding: Vec<Vec<Value>>,
+    term: Rows,
+    depends: Rows,
+    member: Rows,
+    account: Rows,
+    person: Rows,
+    identifier: Rows,
+    deal: Rows,
+    stage_entry: Rows,
+    committee: Rows,
+    touch: Rows,
+    evidence: Rows,
+    finding: Rows,
 }
 
 impl Batches {
     async fn write(self, tx: &mut Tx) -> Result<(), StoreError> {
-        let tables: [(&str, &[&str], Vec<Vec<Value>>); 12] = [
+        let tables: [(&str, &[&str], Rows); 12] = [
             ("term", &["id", "cluster"], self.term),
             ("depends", &["term", "cluster"], self.depends),
             ("member", &["record", "cluster"], self.member),

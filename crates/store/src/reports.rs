@@ -145,7 +145,12 @@ const TABLES: &[Table] = &[
     },
     Table {
         name: "committee",
-        columns: &[("deal", Kind::Text), ("person", Kind::Text), ("role", Kind::Text), ("is_primary", Kind::Flag)],
+        columns: &[
+            ("deal", Kind::Text),
+            ("person", Kind::Text),
+            ("role", Kind::Text),
+            ("is_primary", Kind::Flag),
+        ],
         sql: "select d.key, p.key, c.role, c.is_primary from committee c join deal d on d.id = c.deal \
             join person p on p.id = c.person order by d.key, p.key",
     },
@@ -180,7 +185,12 @@ const TABLES: &[Table] = &[
     },
     Table {
         name: "identifiers",
-        columns: &[("kind", Kind::Text), ("value", Kind::Text), ("person", Kind::Text), ("reason", Kind::Text)],
+        columns: &[
+            ("kind", Kind::Text),
+            ("value", Kind::Text),
+            ("person", Kind::Text),
+            ("reason", Kind::Text),
+        ],
         sql: "select i.kind, i.value, p.key, i.reason from identifier i join person p on p.id = i.person \
             order by i.kind, i.value, p.key",
     },
@@ -250,9 +260,13 @@ impl Store {
             .iter()
             .map(|row| Ok((row.text(0)?, row.text(1)?, row.int(2)? as u64)))
             .collect::<Result<_, StoreError>>()?;
-        let silent = tx.fetch("select silent, count(*) from touch where silent is not null group by silent", &[]).await?;
-        let silent =
-            silent.iter().map(|row| Ok((row.text(0)?, row.int(1)? as u64))).collect::<Result<_, StoreError>>()?;
+        let silent = tx
+            .fetch("select silent, count(*) from touch where silent is not null group by silent", &[])
+            .await?;
+        let silent = silent
+            .iter()
+            .map(|row| Ok((row.text(0)?, row.int(1)? as u64)))
+            .collect::<Result<_, StoreError>>()?;
         Ok(Counts {
             records,
             accounts: tx.count("select count(*) from account").await?,
@@ -260,7 +274,9 @@ impl Store {
             deals: tx.count("select count(*) from deal").await?,
             touches: tx.count("select count(*) from touch").await?,
             silent,
-            unresolved: tx.count("select count(*) from touch where account is null and person is null").await?,
+            unresolved: tx
+                .count("select count(*) from touch where account is null and person is null")
+                .await?,
         })
     }
 
@@ -272,7 +288,10 @@ impl Store {
     }
 
     /// What the book does not hold about some touches, by touch.
-    pub async fn touch_details(&self, touches: &[TouchId]) -> Result<BTreeMap<TouchId, TouchDetail>, StoreError> {
+    pub async fn touch_details(
+        &self,
+        touches: &[TouchId],
+    ) -> Result<BTreeMap<TouchId, TouchDetail>, StoreError> {
         let mut tx = self.read().await?;
         let mut out = BTreeMap::new();
         for touch in touches {
@@ -284,7 +303,8 @@ impl Store {
                 _ => None,
             };
             let mut records = vec![row.int(4)?];
-            let more = tx.fetch("select record from evidence where touch = $1", &[row.int(0)?.into()]).await?;
+            let more =
+                tx.fetch("select record from evidence where touch = $1", &[row.int(0)?.into()]).await?;
             for row in &more {
                 records.push(row.int(0)?);
             }
@@ -297,7 +317,9 @@ impl Store {
                     Ok(Evidence { record: row.int(0)?, source, stream, native_id: row.text(3)? })
                 })
                 .collect::<Result<Vec<_>, StoreError>>()?;
-            evidence.sort_by(|a, b| (&a.source, &a.stream, &a.native_id).cmp(&(&b.source, &b.stream, &b.native_id)));
+            evidence.sort_by(|a, b| {
+                (&a.source, &a.stream, &a.native_id).cmp(&(&b.source, &b.stream, &b.native_id))
+            });
             let detail = TouchDetail { id: *touch, channel_rule: row.text(1)?, cost, evidence };
             out.insert(*touch, detail);
         }
@@ -338,7 +360,9 @@ impl Store {
             let export = tx.export(table).await?;
             let mut lines: Vec<String> = export.rows.iter().map(|row| format!("{row:?}")).collect();
             lines.sort_unstable();
-            parts.push(Hash::of(table.name, &lines.iter().map(String::as_str).collect::<Vec<_>>()).to_string());
+            parts.push(
+                Hash::of(table.name, &lines.iter().map(String::as_str).collect::<Vec<_>>()).to_string(),
+            );
         }
         for row in tx.fetch("select place, body from chunk order by place", &[]).await? {
             parts.push(format!("{} {}", row.int(0)?, Hash::of_bytes(&row.bytes(1)?)));
@@ -370,7 +394,9 @@ fn cells(table: &Table, row: &Row) -> Result<Vec<Option<String>>, StoreError> {
             Kind::Id => Some(row.hash(index)?.to_string()),
             Kind::Flag => row.opt_int(index)?.map(|flag| (flag != 0).to_string()),
             Kind::Money => match (row.opt_int(index)?, row.opt_text(index + 1)?) {
-                (Some(minor), Some(code)) => Some(Money::new(minor, currency(&code)?).to_decimal().to_string()),
+                (Some(minor), Some(code)) => {
+                    Some(Money::new(minor, currency(&code)?).to_decimal().to_string())
+                }
                 _ => None,
             },
         });

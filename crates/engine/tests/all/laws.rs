@@ -49,8 +49,9 @@ fn account() -> impl Strategy<Value = String> {
     let place = prop::sample::select(vec!["account.industry=finance", "", "", "nowhere"]);
     let (touches, deals) = (prop::collection::vec(touch(), 0..9), prop::collection::vec(deal(), 0..3));
     (touches, people, place, deals).prop_map(|(touches, people, place, deals)| {
-        let deals: String = deals.iter().map(|deal| format!(" | {deal}")).collect();
-        format!("{} | {people} {place}{deals}", touches.join(" "))
+        let own = format!("{people} {place}");
+        let parts = [touches.join(" "), own].into_iter().chain(deals).collect::<Vec<_>>();
+        parts.join(" | ")
     })
 }
 

@@ -75,7 +75,7 @@ fn every_won_deal_is_credited_unattributed_or_unconverted() {
 fn what_was_not_asked_for_is_an_exception_and_not_won() {
     let within = Policy {
         period: Some(tributary_core::time::Span { from: Time::MIN, until: day("10") }),
-        pipelines: ["".to_owned()].into(),
+        pipelines: [String::new()].into(),
         ..policy()
     };
     let it = accounts(&within, "rest = 1.0\nexclude = { channel = [\"direct\"] }", |_| {});

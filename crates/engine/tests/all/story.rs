@@ -274,13 +274,14 @@ impl Writer<'_> {
                     let (person, role) = (self.person(name), self.book.terms.intern(role));
                     deal.committee.push(Member { person, role, is_primary: field == "primary" });
                 }
-                code => match Currency::parse(code) {
-                    Ok(currency) => deal.amount = Some(Money::parse(value, currency).unwrap()),
-                    Err(_) => {
+                code => {
+                    if let Ok(currency) = Currency::parse(code) {
+                        deal.amount = Some(Money::parse(value, currency).unwrap());
+                    } else {
                         let pair = (self.book.terms.intern(field), self.book.terms.intern(value));
                         deal.attributes.push(pair);
                     }
-                },
+                }
             }
         }
         if is_deal {
