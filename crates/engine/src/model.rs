@@ -7,7 +7,8 @@
 //! 2. An *anchor* gives its weight to one touch: `first` and `last` by position, a milestone to the last touch at
 //!    or before it. A touch that holds several anchors takes all their weights.
 //! 3. The weight of an anchor that no touch holds goes back in proportion to everything left (`missing =
-//!    "pro_rata"`) or to the rest (`missing = "rest"`).
+//!    "pro_rata"`), to the rest (`missing = "rest"`), or to the touch of the next milestone that the deal reached
+//!    (`missing = { next = [...] }`, all milestones in order).
 //! 4. `rest` is spread evenly over the touches without an anchor. Without such touches it goes to the anchors in
 //!    proportion; if nothing at all is left, every touch weighs the same.
 //! 5. Multipliers, the source's own weights (`use_weight`) and decay are applied, and the whole is normalised.
@@ -63,7 +64,7 @@ pub struct ModelSpec {
 }
 
 /// Where the weight of a milestone without a touch goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// Back to anchors and rest, in proportion.
@@ -71,6 +72,9 @@ pub enum Missing {
     ProRata,
     /// To the rest.
     Rest,
+    /// A milestone that was skipped is taken as passed together with the next of these that was reached, whose touch
+    /// gets the weight. If none was, in proportion; so too the weight of one that was reached before any touch.
+    Next(Vec<String>),
 }
 
 /// What happens when every touch is excluded.
@@ -110,6 +114,11 @@ pub enum ModelError {
     /// A half-life or look-back that makes no sense.
     #[error("`{0}` must be above 0")]
     NotPositive(&'static str),
+    /// A milestone without a place in the order of milestones.
+    #[error(
+        "`{0}` is not in `missing.next`, which names every milestone in the order in which deals pass them"
+    )]
+    Order(String),
     /// Nothing weighs anything.
     #[error("no weight is above 0: give `weights` or `rest`")]
     Empty,
@@ -172,11 +181,16 @@ impl Model {
             return Err(ModelError::Empty);
         }
         if (sum - 1.0).abs() > 1e-9 {
-            if !spec.normalize {
+            if !spec.normalize || !sum.is_finite() {
                 return Err(ModelError::Sum { percent: format!("{}", (sum * 1e8).round() / 1e6) });
             }
             spec.weights.values_mut().for_each(|weight| *weight /= sum);
             spec.rest /= sum;
+        }
+        if let Missing::Next(order) = &spec.missing
+            && let Some(stray) = weighed_milestones(&spec).find(|name| !order.iter().any(|it| it == name))
+        {
+            return Err(ModelError::Order(stray.to_owned()));
         }
         Ok(Self { name: name.to_owned(), spec })
     }
@@ -222,7 +236,19 @@ impl Model {
 
     /// The milestones it looks at, beside first and last.
     pub fn milestones(&self) -> impl Iterator<Item = &str> {
-        self.spec.weights.keys().map(String::as_str).filter(|name| !matches!(*name, "first" | "last"))
+        let ordered = self.order().iter().map(String::as_str);
+        weighed_milestones(&self.spec).chain(ordered.filter(|name| !self.spec.weights.contains_key(*name)))
+    }
+
+    /// The milestones in order, if the model takes skipped ones as passed.
+    fn order(&self) -> &[String] {
+        if let Missing::Next(order) = &self.spec.missing { order } else { &[] }
+    }
+
+    /// A milestone, then those that stand for it if it was skipped.
+    fn candidates<'m>(&'m self, name: &'m str) -> impl Iterator<Item = &'m str> {
+        let later = self.order().iter().map(String::as_str).skip_while(move |it| *it != name).skip(1);
+        std::iter::once(name).chain(later)
     }
 
     /// Whether it needs times: decay or look-back.
@@ -233,8 +259,9 @@ impl Model {
     /// The weights of a journey that has only positions and milestones. They sum to 1.
     pub fn weights_at(&self, place: &Place<'_>) -> Vec<f64> {
         let mut weights = vec![0.0; place.touches];
-        let anchor =
+        let held =
             |name: &str| place.anchors.iter().find(|(anchor, _)| *anchor == name).map(|(_, touch)| *touch);
+        let anchor = |name: &str| self.candidates(name).find_map(held);
         self.spread(&mut weights, anchor, &mut |_, _| {});
         weights
     }
@@ -246,10 +273,10 @@ impl Model {
         let lookup = |value: &String| terms.find(value);
         let anchors = spec
             .weights
-            .iter()
-            .map(|(name, weight)| {
-                let milestone = journeys.milestones.iter().position(|known| known == name);
-                (name.as_str(), milestone, *weight)
+            .keys()
+            .map(|name| {
+                let number = |name: &str| journeys.milestones.iter().position(|known| known == name);
+                (name.as_str(), self.candidates(name).filter_map(number).collect())
             })
             .collect();
         let factors = spec
@@ -280,6 +307,7 @@ impl Model {
         let count = weights.len();
         let Some(last) = count.checked_sub(1) else { return };
         let (mut held, mut missing) = (0.0, 0.0);
+        weights.fill(FREE);
         for (name, weight) in &self.spec.weights {
             let touch = match name.as_str() {
                 "first" => Some(0),
@@ -288,14 +316,14 @@ impl Model {
             };
             match touch {
                 Some(touch) => {
-                    weights[touch] += weight;
+                    weights[touch] = weights[touch].max(0.0) + weight;
                     held += weight;
                     told(touch, name);
                 }
                 None => missing += weight,
             }
         }
-        let free = weights.iter().filter(|weight| **weight == 0.0).count();
+        let free = weights.iter().filter(|weight| **weight == FREE).count();
         let mut rest = self.spec.rest;
         if self.spec.missing == Missing::Rest {
             rest += missing;
@@ -311,7 +339,7 @@ impl Model {
         }
         let share = if free > 0 { rest / free as f64 } else { 0.0 };
         for (touch, weight) in weights.iter_mut().enumerate() {
-            if *weight == 0.0 {
+            if *weight == FREE {
                 *weight = share;
                 if share > 0.0 {
                     told(touch, "rest");
@@ -320,6 +348,14 @@ impl Model {
             *weight /= whole;
         }
     }
+}
+
+/// Marks a touch without an anchor; one that holds an anchor of no weight has none of the rest either.
+const FREE: f64 = -1.0;
+
+/// The milestones that have a weight.
+fn weighed_milestones(spec: &ModelSpec) -> impl Iterator<Item = &str> {
+    spec.weights.keys().map(String::as_str).filter(|name| !matches!(*name, "first" | "last"))
 }
 
 fn builtin_specs() -> BTreeMap<String, ModelSpec> {
@@ -331,7 +367,8 @@ fn builtin_specs() -> BTreeMap<String, ModelSpec> {
 pub struct Bound<'m> {
     /// The model.
     pub model: &'m Model,
-    anchors: Vec<(&'m str, Option<usize>, f64)>,
+    /// Each anchor's milestones: its own, then those that stand for it.
+    anchors: Vec<(&'m str, Vec<usize>)>,
     factors: Vec<(&'m str, &'m str, Option<Term>, f64)>,
     excluded: Vec<(&'m str, &'m str, Option<Term>)>,
     kept: Vec<usize>,
@@ -366,8 +403,8 @@ impl Bound<'_> {
         inner.resize(kept.len(), 0.0);
         let anchors = &self.anchors;
         let anchor = |name: &str| {
-            let milestone = anchors.iter().find(|(anchor, ..)| *anchor == name)?.1?;
-            let time = journey.times[milestone]?;
+            let (_, milestones) = anchors.iter().find(|(anchor, _)| *anchor == name)?;
+            let time = milestones.iter().find_map(|milestone| journey.times[*milestone])?;
             // The last touch at or before the milestone.
             kept.partition_point(|place| touches.at[rows[*place] as usize] <= time).checked_sub(1)
         };
@@ -500,5 +537,20 @@ mod tests {
         assert!(matches!(Model::parse("x", "rest = -1.0"), Err(ModelError::Negative(_))));
         assert!(matches!(Model::parse("x", "rets = 1.0"), Err(ModelError::Toml(_))));
         assert!(matches!(Model::parse("x", ""), Err(ModelError::Empty)));
+        let endless = "weights = { first = 1e308, last = 1e308 }\nnormalize = true";
+        assert!(matches!(Model::parse("x", endless), Err(ModelError::Sum { .. })));
+    }
+
+    #[test]
+    fn an_order_of_milestones_names_all_that_are_weighed() {
+        let parse = |next: &str| {
+            Model::parse(
+                "x",
+                &format!("weights = {{ first = 0.5, sql = 0.5 }}\nmissing = {{ next = {next} }}"),
+            )
+        };
+        assert_eq!(parse("[\"lead\"]").unwrap_err(), ModelError::Order("sql".to_owned()));
+        let model = parse("[\"lead\", \"sql\", \"closed\"]").unwrap();
+        assert_eq!(model.milestones().collect::<Vec<_>>(), ["sql", "lead", "closed"]);
     }
 }

@@ -1,9 +1,11 @@
 //! Every built-in model and every edge rule, touch by touch.
 
+use tributary_core::Currency;
 use tributary_core::time::Span;
-use tributary_engine::{By, Goal, Policy, Whose};
+use tributary_engine::model::Place;
+use tributary_engine::{By, Goal, Policy, Rates, Whose, attribute, journeys};
 
-use crate::story::{by, check, check_under, day, goal, policy};
+use crate::story::{self, by, check, check_under, day, goal, model, policy};
 
 const SIX: &str = "a@1 b@2 c@3 d@4 e@5 f@6 | lead=3 opp=5 close=6 usd=100.00";
 
@@ -85,9 +87,90 @@ fn the_weight_of_a_missing_milestone_may_go_to_the_rest() {
 }
 
 #[test]
+fn the_weight_of_a_skipped_stage_may_go_to_the_next_that_was_reached() {
+    let mut policy = policy();
+    policy.milestones.insert("proposal".to_owned(), ["Proposal".to_owned()].into());
+    let weights = "weights = { first = 0.3, lead = 0.3, opportunity = 0.3 }\nrest = 0.1";
+    let next = &format!("{weights}\nmissing = {{ next = [\"lead\", \"proposal\", \"opportunity\"] }}");
+    let check = |text, expected| check_under(&policy, text, next, expected);
+    // Without a lead the deal is taken to have passed it with the opportunity.
+    check("a@1 b@2 c@3 d@4 | opp=4 close=9 usd=100.00", "a 30.00, b 5.00, c 5.00, d 60.00");
+    // A stage in between counts, though it weighs nothing by itself.
+    check(
+        "a@1 b@2 c@3 d@4 | stage.Proposal=3 opp=4 close=9 usd=100.00",
+        "a 30.00, b 10.00, c 30.00, d 30.00",
+    );
+    // Nothing later was reached: in proportion.
+    check("a@1 b@2 c@3 d@4 | lead=3 close=9 usd=70.00", "a 30.00, b 5.00, c 30.00, d 5.00");
+    check("a@1 b@2 c@3 | close=9 usd=40.00", "a 30.00, b 5.00, c 5.00");
+    // The lead was reached, before the first touch: no later touch led to it.
+    check("a@1 b@2 c@3 d@4 | lead=0.5 opp=4 close=9 usd=70.00", "a 30.00, b 5.00, c 5.00, d 30.00");
+    // A model that weighs a stage of its own.
+    let own =
+        "weights = { lead = 0.5, proposal = 0.5 }\nmissing = { next = [\"lead\", \"proposal\", \"closed\"] }";
+    check_under(&policy, "a@1 b@5 | lead=1 close=9 usd=1.00", own, "a 0.50, b 0.50");
+}
+
+#[test]
+fn a_skipped_stage_is_the_same_by_place() {
+    let next = "weights = { first = 0.25, lead = 0.25, opportunity = 0.25 }\nrest = 0.25\n\
+                missing = { next = [\"lead\", \"opportunity\"] }";
+    let place = Place { touches: 3, anchors: &[("opportunity", 2)] };
+    assert_eq!(model(next).weights_at(&place), [0.25, 0.25, 0.5]);
+}
+
+#[test]
 fn without_a_touch_beside_the_anchors_the_rest_goes_to_them() {
     check("a@1 b@2 c@3 | lead=2 opp=3 close=9 usd=90.00", "w", "a 30.00, b 30.00, c 30.00");
     check("a@1 b@2 | lead=1 opp=2 close=9 usd=90.00", "w", "a 60.00, b 30.00");
+}
+
+#[test]
+fn a_touch_that_holds_an_anchor_of_no_weight_takes_no_part_in_the_rest() {
+    let middle = "weights = { first = 0.0, last = 0.0 }\nrest = 1.0";
+    check("a@1 b@2 c@3 d@4 | close=9 usd=10.00", middle, "b 5.00, c 5.00");
+    check("a@1 b@2 | close=9 usd=10.00", middle, "a 5.00, b 5.00");
+    let after_the_first = "weights = { first = 0.0, last = 0.6 }\nrest = 0.4";
+    check("a@1 b@2 c@3 | close=9 usd=10.00", after_the_first, "b 4.00, c 6.00");
+    check("a@1 b@2 | close=9 usd=10.00", after_the_first, "b 10.00");
+    check("a@1 | close=9 usd=10.00", "weights = { first = 0.0 }\nrest = 1.0", "a 10.00");
+}
+
+#[test]
+fn weights_that_are_scaled_keep_their_proportions() {
+    let view_through = "weights = { first = 0.1, lead = 0.266, opportunity = 0.266, closed = 0.266 }\nrest = 0.1\n\
+                        normalize = true";
+    check(
+        "a@1 b@2 c@3 d@4 e@5 | lead=2 opp=3 close=5 usd=99.80",
+        view_through,
+        "a 10.00, b 26.60, c 26.60, d 10.00, e 26.60",
+    );
+    check(
+        "a@1 b@2 c@3 | close=9 usd=8.00",
+        "weights = { first = 3, last = 3 }\nrest = 2\nnormalize = true",
+        "a 3.00, b 2.00, c 3.00",
+    );
+}
+
+#[test]
+fn a_model_that_weighs_nothing_in_a_journey_leaves_it_unattributed() {
+    let no_calls = "rest = 1.0\nmultiply = { kind = { call = 0.0 } }";
+    let texts = ["a@1:kind=call | close=9 usd=10.00", "a@1:kind=call b@2 | close=9 usd=5.00"];
+    assert_eq!(by(&policy(), &texts, no_calls, By::Channel), "b 5.00, a 0.00, unattributed 10.00");
+}
+
+#[test]
+fn what_has_no_key_and_what_nobody_earned_are_there_for_programs() {
+    let texts = ["a@1:team=sales b@2 | close=9 usd=10.00", "| close=9 usd=5.00", "a@1 | close=9 eur=3.00"];
+    let book = story::book(&texts);
+    let credit =
+        attribute(&journeys(&book, &policy()), &model("linear"), By::Team, &Rates::default(), Currency::USD);
+    let told = serde_json::to_value(&credit).unwrap();
+    assert_eq!(told["rows"][0]["key"], serde_json::Value::Null);
+    assert_eq!(told["rows"][1]["key"], "sales");
+    assert_eq!((&told["unattributed_minor"], &told["total_minor"]), (&500.into(), &1500.into()));
+    assert_eq!(told["unconverted"][0]["currency"], "EUR");
+    assert_eq!(told["unconverted"][0]["amount_minor"], 300);
 }
 
 #[test]
