@@ -1,17 +1,19 @@
-//! Who we are: fixed keys, session logins, OAuth refresh tokens. One renewal at a time.
+//! Who we are: fixed keys, and credentials that are renewed by signing in, once for all who wait.
+//!
+//! Not responsible for how a vendor signs in: that is a [`Login`].
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use oauth2::basic::{BasicClient, BasicErrorResponseType};
-use oauth2::{AuthType, ClientId, ClientSecret, RefreshToken, RequestTokenError, TokenResponse, TokenUrl};
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
 use tributary_core::Time;
 
-use super::{Http, Request};
+use super::message::header;
+use super::{Bare, Http};
 use crate::error::{Error, NextStep};
 
 /// How requests are authorised.
@@ -53,13 +55,10 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// A header; its value is marked as sensitive.
-    pub fn new(name: &'static str, value: &SecretString, expires_at: Option<Time>) -> Result<Self, Error> {
-        let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| {
-            Error::new(NextStep::FixConfig, "the credential holds signs that no header may hold")
-        })?;
-        value.set_sensitive(true);
-        Ok(Self { name: HeaderName::from_static(name), value, expires_at })
+    /// A header; its value never shows.
+    pub fn new(name: &str, value: &SecretString, expires_at: Option<Time>) -> Result<Self, Error> {
+        let (name, value) = header(name, value.expose_secret())?;
+        Ok(Self { name, value, expires_at })
     }
 
     /// `Authorization: Bearer …`.
@@ -69,19 +68,44 @@ impl Credential {
     }
 }
 
-/// Signs in.
+/// Signs in: a session, OAuth, or whatever a vendor has.
 #[async_trait]
 pub trait Login: Send + Sync {
-    /// Gives a new credential. Called once at a time; others wait for it.
-    async fn login(&self, http: &Http) -> Result<Credential, Error>;
+    /// Gives a new credential. Called once at a time, and to its end even if nobody waits any more; all who need
+    /// the credential get this one, or this error. After [`NextStep::Reauthorize`] it is not called again.
+    async fn login(&self, http: &Bare) -> Result<Credential, Error>;
 }
 
 /// The credential in use.
 #[derive(Default)]
 pub(super) struct Session {
-    current: Mutex<Option<Arc<Credential>>>,
-    /// The refusal that only a person can mend: no further try is made.
-    refused: Mutex<Option<String>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Out,
+    Renewing(Renewal),
+    In(Arc<Credential>),
+    /// Only a person can mend it: no further try is made.
+    Refused(Refusal),
+}
+
+type Outcome = Result<Arc<Credential>, Refusal>;
+type Renewal = Shared<BoxFuture<'static, Outcome>>;
+
+/// An error that many callers get.
+#[derive(Clone)]
+struct Refusal {
+    next: NextStep,
+    message: String,
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.next, refusal.message)
+    }
 }
 
 impl Session {
@@ -96,119 +120,60 @@ impl Session {
             Auth::Header(name, value) => return Ok(Some(Arc::new(Credential::new(name, value, None)?))),
             Auth::Login(login) => login,
         };
-        // Whoever comes while somebody renews waits here, and then finds the new credential.
-        let mut current = self.current.lock().await;
-        let fresh = current.as_ref().filter(|it| it.expires_at.is_none_or(|at| at > http.now()));
-        if let Some(credential) = fresh {
-            return Ok(Some(Arc::clone(credential)));
-        }
-        if let Some(message) = &*self.refused.lock().await {
-            return Err(Error::new(NextStep::Reauthorize, message.clone()));
-        }
-        match login.login(http).await {
-            Ok(credential) => {
-                let credential = Arc::new(credential);
-                *current = Some(Arc::clone(&credential));
-                Ok(Some(credential))
-            }
-            Err(error) => {
-                if error.next == NextStep::Reauthorize {
-                    *self.refused.lock().await = Some(error.message.clone());
+        let renewal = {
+            let mut state = lock(&self.state);
+            match &*state {
+                State::In(credential) if credential.expires_at.is_none_or(|at| at > http.now()) => {
+                    return Ok(Some(Arc::clone(credential)));
                 }
-                Err(error)
+                State::Refused(refusal) => return Err(refusal.clone().into()),
+                State::Renewing(renewal) => renewal.clone(),
+                State::In(_) | State::Out => {
+                    let renewal = self.renew(Arc::clone(login), http.clone());
+                    *state = State::Renewing(renewal.clone());
+                    renewal
+                }
             }
-        }
+        };
+        Ok(Some(renewal.await?))
+    }
+
+    /// Signs in, in a task of its own: a caller who gives up half-way must not lose a token that the vendor has
+    /// just rotated.
+    fn renew(&self, login: Arc<dyn Login>, http: Http) -> Renewal {
+        let state = Arc::clone(&self.state);
+        let task = tokio::spawn(async move {
+            let outcome = login.login(&Bare(http)).await;
+            outcome.map(Arc::new).map_err(|error| Refusal { next: error.next, message: error.message })
+        });
+        let renewal = async move {
+            task.await.unwrap_or_else(|_| {
+                Err(Refusal { next: NextStep::Bug, message: "signing in broke off".to_owned() })
+            })
+        };
+        let renewal = async move {
+            let outcome = renewal.await;
+            *lock(&state) = match &outcome {
+                Ok(credential) => State::In(Arc::clone(credential)),
+                Err(refusal) if refusal.next == NextStep::Reauthorize => State::Refused(refusal.clone()),
+                Err(_) => State::Out,
+            };
+            outcome
+        };
+        renewal.boxed().shared()
     }
 
     /// Drops a refused credential, unless somebody renewed it meanwhile.
-    pub(super) async fn forget(&self, refused: Option<&Arc<Credential>>) {
-        let mut current = self.current.lock().await;
-        if let (Some(now), Some(refused)) = (current.as_ref(), refused)
-            && Arc::ptr_eq(now, refused)
+    pub(super) fn forget(&self, refused: Option<&Arc<Credential>>) {
+        let mut state = lock(&self.state);
+        if let (State::In(current), Some(refused)) = (&*state, refused)
+            && Arc::ptr_eq(current, refused)
         {
-            *current = None;
+            *state = State::Out;
         }
     }
 }
 
-/// OAuth 2 with a refresh token, which some vendors replace at each use.
-pub struct OAuth {
-    /// The source, under which tokens are kept.
-    pub source: String,
-    /// Where tokens come from; on an allowed host.
-    pub token_url: String,
-    /// The client.
-    pub client_id: String,
-    /// Its secret, if it has one.
-    pub client_secret: Option<SecretString>,
-    /// The refresh token to begin with; a kept one is newer.
-    pub refresh_token: SecretString,
-}
-
-/// The name that a rotated refresh token is kept under.
-const REFRESH_TOKEN: &str = "refresh_token";
-
-#[async_trait]
-impl Login for OAuth {
-    async fn login(&self, http: &Http) -> Result<Credential, Error> {
-        let tokens = &http.environment().tokens;
-        let kept = tokens.load(&self.source, REFRESH_TOKEN).await?;
-        let refresh = kept.unwrap_or_else(|| self.refresh_token.clone());
-        let url = TokenUrl::new(self.token_url.clone())
-            .map_err(|_| Error::new(NextStep::FixConfig, "the token address is no web address"))?;
-        let mut client = BasicClient::new(ClientId::new(self.client_id.clone())).set_token_uri(url);
-        if let Some(secret) = &self.client_secret {
-            client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
-        }
-        let client = client.set_auth_type(AuthType::RequestBody);
-        let old = RefreshToken::new(refresh.expose_secret().to_owned());
-        let send = |request: oauth2::HttpRequest| exchange(http.clone(), request);
-        let answer = client.exchange_refresh_token(&old).request_async(&send).await.map_err(refused)?;
-        if let Some(rotated) = answer.refresh_token().filter(|new| new.secret() != old.secret()) {
-            // Kept before the access token is used: a crash in between must not lose the only valid one.
-            tokens.save(&self.source, REFRESH_TOKEN, &SecretString::from(rotated.secret().clone())).await?;
-        }
-        // A little early, so that no request is on its way when the token dies.
-        let lifetime = answer.expires_in().map(|lifetime| lifetime.mul_f64(0.9));
-        let expires_at = lifetime.map(|lifetime| Time(http.now().0 + lifetime.as_micros() as i64));
-        Credential::bearer(&SecretString::from(answer.access_token().secret().clone()), expires_at)
-    }
-}
-
-/// Sends the `oauth2` crate's request through our client.
-async fn exchange(http: Http, request: oauth2::HttpRequest) -> Result<oauth2::HttpResponse, Error> {
-    let (parts, body) = request.into_parts();
-    let mut ours = Request::get(parts.uri.to_string());
-    ours.method = parts.method;
-    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-    ours.body = Some((kind, body.into()));
-    let response = http.bare(&ours).await?;
-    let mut out = oauth2::HttpResponse::new(response.body.to_vec());
-    *out.status_mut() =
-        reqwest::StatusCode::from_u16(response.status).unwrap_or(reqwest::StatusCode::BAD_GATEWAY);
-    *out.headers_mut() = response.headers;
-    out.headers_mut().remove(AUTHORIZATION);
-    Ok(out)
-}
-
-type OAuthError = RequestTokenError<Error, oauth2::StandardErrorResponse<BasicErrorResponseType>>;
-
-fn refused(error: OAuthError) -> Error {
-    match error {
-        RequestTokenError::ServerResponse(answer) => {
-            let next = match answer.error() {
-                BasicErrorResponseType::InvalidGrant => NextStep::Reauthorize,
-                _ => NextStep::FixConfig,
-            };
-            let code = answer.error().as_ref().to_owned();
-            Error::new(
-                next,
-                format!("the vendor refused to renew the sign-in ({code}); connect the source again"),
-            )
-        }
-        RequestTokenError::Request(error) => error,
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            Error::new(NextStep::Retry, "the answer to renewing the sign-in can't be read")
-        }
-    }
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

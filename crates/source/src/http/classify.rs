@@ -99,7 +99,11 @@ fn retry_after(response: &Response, now: Time) -> Option<Time> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.0..1e7).contains(&seconds) => Some(Time(now.0 + (seconds * 1e6) as i64)),
         Ok(_) => None,
-        Err(_) => http_date(text),
+        // By the vendor's own clock, which may differ from ours.
+        Err(_) => {
+            let wait = http_date(text)?.0 - response.server_time().unwrap_or(now).0;
+            Some(Time(now.0 + wait.max(0)))
+        }
     }
 }
 

@@ -94,17 +94,25 @@ impl Limiter {
         }
     }
 
-    /// Waits until a request may go; it counts as on its way while the place is held.
-    pub(super) async fn admit(&self) -> Option<OwnedSemaphorePermit> {
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+    /// One of the places for requests on their way, held until it is dropped.
+    pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).acquire_owned().await.ok()
+    }
+
+    /// Waits until a request may go; if that is longer than `patience`, says at once how long.
+    pub(super) async fn admit(&self, patience: Duration) -> Result<(), Duration> {
         loop {
             let closed = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(until) = closed.filter(|until| *until > Instant::now()) {
+            let now = Instant::now();
+            if let Some(until) = closed.filter(|until| *until > now) {
+                if until - now > patience {
+                    return Err(until - now);
+                }
                 sleep_until(until).await;
                 continue;
             }
             match self.rate.check() {
-                Ok(()) => return place,
+                Ok(()) => return Ok(()),
                 Err(early) => {
                     let wait = early.wait_time_from(TokioClock.now());
                     tokio::time::sleep(wait).await;
@@ -142,7 +150,7 @@ mod tests {
         let limiter = Limiter::new(&Limit { per_second: 2.0, burst: 2, concurrent: 4 });
         let started = Instant::now();
         for _ in 0..42 {
-            drop(limiter.admit().await);
+            limiter.admit(Duration::MAX).await.unwrap();
         }
         let seconds = started.elapsed().as_secs_f64();
         assert!((19.9..20.2).contains(&seconds), "{seconds}");
@@ -153,10 +161,10 @@ mod tests {
         let limiter = Limiter::new(&Limit { per_second: 1000.0, burst: 1000, concurrent: 4 });
         let started = Instant::now();
         for remaining in (0..5).rev() {
-            drop(limiter.admit().await);
+            limiter.admit(Duration::MAX).await.unwrap();
             limiter.pace(Quota { remaining, reset: Duration::from_secs(2) });
         }
-        drop(limiter.admit().await);
+        limiter.admit(Duration::MAX).await.unwrap();
         let seconds = started.elapsed().as_secs_f64();
         assert!((6.1..6.3).contains(&seconds), "2/4 + 2/3 + 2/2 + 2/1 + 2 seconds: {seconds}");
     }

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use tributary_source::http::{Api, Auth, Credential, Login, OAuth, Request};
+use tributary_source::http::{Api, Auth, Bare, Credential, Limit, Login, OAuth, Request};
 use tributary_source::{Error, ExposeSecret, Http, NextStep, SecretString, TokenStore};
 
 use crate::vendor::{Fake, environment, reply};
@@ -16,7 +17,7 @@ struct Counting(AtomicUsize);
 
 #[async_trait]
 impl Login for Counting {
-    async fn login(&self, _: &Http) -> Result<Credential, Error> {
+    async fn login(&self, _: &Bare) -> Result<Credential, Error> {
         tokio::task::yield_now().await;
         let number = self.0.fetch_add(1, Ordering::SeqCst) + 1;
         Credential::bearer(&SecretString::from(format!("secret-canary-{number}")), None)
@@ -82,12 +83,16 @@ impl TokenStore for Kept {
 }
 
 fn oauth() -> Auth {
+    oauth_with("refresh-1")
+}
+
+fn oauth_with(refresh_token: &str) -> Auth {
     Auth::Login(Arc::new(OAuth {
         source: "crm".to_owned(),
         token_url: "https://vendor.example/token".to_owned(),
         client_id: "client".to_owned(),
         client_secret: Some(SecretString::from("client-secret")),
-        refresh_token: SecretString::from("refresh-1"),
+        refresh_token: SecretString::from(refresh_token),
     }))
 }
 
@@ -136,4 +141,80 @@ async fn an_invalid_grant_stops_all_further_tries() {
     }
     assert_eq!(vendor.count("/token"), 1);
     assert_eq!(vendor.count("/items"), 0);
+}
+
+/// Answers the token address with ever new tokens, all else with `200 {}`.
+fn rotating() -> Arc<Fake> {
+    Fake::new(|seen, before| {
+        let body = match seen.path.as_str() {
+            "/token" => format!(
+                r#"{{"access_token":"access-{before}","token_type":"bearer","expires_in":3600,"refresh_token":"rotated-{before}"}}"#
+            ),
+            _ => "{}".to_owned(),
+        };
+        reply(200, &[("content-type", "application/json")], &body)
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_callers_than_places_wait_for_one_sign_in() {
+    let vendor = rotating();
+    let api = Api { limit: Limit { concurrent: 1, ..Limit::default() }, ..api(oauth()) };
+    let http = Http::new(api, &environment(vendor.clone())).unwrap();
+    let request = Request::get("items");
+    let all = join_all((0..20).map(|_| http.send(&request)));
+    for result in tokio::time::timeout(Duration::from_mins(10), all).await.expect("no deadlock") {
+        result.unwrap();
+    }
+    assert_eq!(vendor.count("/token"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_gives_up_does_not_lose_the_rotated_token() {
+    let kept = Arc::new(Kept::default());
+    let vendor = rotating();
+    let environment = tributary_source::Environment { tokens: kept.clone(), ..environment(vendor.clone()) };
+    let http = Http::new(api(oauth()), &environment).unwrap();
+    let request = Request::get("items");
+    let mut call = Box::pin(http.send(&request));
+    while vendor.count("/token") == 0 {
+        assert!(futures::poll!(call.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    drop(call);
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(kept.0.lock().unwrap().as_deref(), Some("rotated-0"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn signing_in_is_tried_again_when_the_vendor_stumbles() {
+    let vendor = Fake::new(|seen, before| match (seen.path.as_str(), before) {
+        ("/token", 0) => reply(503, &[], "<html>busy</html>"),
+        ("/token", 1) => reply(429, &[("retry-after", "3")], ""),
+        ("/token", _) => reply(
+            200,
+            &[("content-type", "application/json")],
+            r#"{"access_token":"access","token_type":"bearer"}"#,
+        ),
+        _ => reply(200, &[], "{}"),
+    });
+    let http = Http::new(api(oauth()), &environment(vendor.clone())).unwrap();
+    http.send(&Request::get("items")).await.unwrap();
+    assert_eq!(vendor.count("/token"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_configured_anew_takes_the_place_of_the_one_kept() {
+    let tokens = Arc::new(tributary_source::MemoryTokens::default());
+    for configured in ["refresh-1", "pasted-2"] {
+        let vendor = rotating();
+        let environment =
+            tributary_source::Environment { tokens: tokens.clone(), ..environment(vendor.clone()) };
+        let http = Http::new(api(oauth_with(configured)), &environment).unwrap();
+        http.send(&Request::get("items")).await.unwrap();
+        let first = vendor.seen.lock().unwrap()[0].body.clone();
+        assert!(first.contains(configured), "{first}");
+    }
 }

@@ -110,3 +110,26 @@ async fn a_reply_of_another_shape_is_named_by_place_not_by_content() {
     );
     assert!(!format!("{response:?} {error:?}").contains("acme"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_long_wait_is_told_to_every_caller_at_once() {
+    let vendor = Fake::script([reply(429, &[("retry-after", "86400")], "")]);
+    let http = Http::new(api(), &environment(vendor.clone())).unwrap();
+    let started = Instant::now();
+    http.send(&Request::get("items")).await.unwrap_err();
+    let error = http.send(&Request::get("others")).await.unwrap_err();
+    assert!(matches!(error.next, NextStep::Wait(until) if until.to_string() == "2026-11-25T09:00:00Z"));
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert_eq!(vendor.count("/v1/others"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_date_to_wait_for_is_read_by_the_vendors_clock() {
+    let headers =
+        [("date", "Tue, 24 Nov 2026 10:30:00 GMT"), ("retry-after", "Tue, 24 Nov 2026 10:30:20 GMT")];
+    let vendor = Fake::script([reply(429, &headers, "")]);
+    let http = Http::new(api(), &environment(vendor)).unwrap();
+    let started = Instant::now();
+    http.send(&Request::get("items")).await.unwrap();
+    assert_eq!(started.elapsed().as_secs(), 20);
+}
