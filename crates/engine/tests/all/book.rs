@@ -174,6 +174,42 @@ fn what_has_no_key_and_what_nobody_earned_are_there_for_programs() {
 }
 
 #[test]
+fn a_touch_without_a_channel_has_no_key_and_no_name_is_reserved() {
+    let by =
+        |touches: &str| by(&policy(), &[&format!("{touches} | close=9 usd=10.00")], "linear", By::Channel);
+    assert_eq!(by("@1 a@2"), "- 5.00, a 5.00");
+    assert_eq!(
+        by("null@1 @2 unattributed@3 (start)@4"),
+        "- 2.50, (start) 2.50, null 2.50, unattributed 2.50"
+    );
+    assert_eq!(by("Zürich,Messe@1 広告@2"), "Zürich,Messe 5.00, 広告 5.00");
+}
+
+#[test]
+fn without_a_won_deal_there_is_nothing_to_credit() {
+    let texts = ["a@1 | close=9 lost usd=10.00", "a@1 | open usd=5.00", "a@1", ""];
+    for model in tributary_engine::Model::names() {
+        assert_eq!(by(&policy(), &texts, &model, By::Channel), "");
+    }
+}
+
+#[test]
+fn milestones_after_the_end_of_another_goal_are_missing() {
+    // Credited at its creation, a deal has not closed yet: 0.225 three times and the rest.
+    let text = "a@1 b@2 c@3 d@8 | lead=2 opp=3 close=9 usd=77.50";
+    check_under(&goal(Goal::Opportunity), text, "full_path", "a 25.84, b 25.83, c 25.83");
+    check_under(
+        &goal(Goal::Opportunity),
+        "a@1 b@2 c@3 d@4 e@8 | lead=2 opp=4 close=9 usd=77.50",
+        "full_path",
+        "a 22.50, b 22.50, c 10.00, d 22.50",
+    );
+    // A lost deal closed as well.
+    let lost = "a@1 b@2 c@3 d@4 e@8 | lead=2 opp=4 close=9 lost usd=100.00";
+    check_under(&goal(Goal::Lost), lost, "full_path", "a 22.50, b 22.50, c 10.00, d 22.50, e 22.50");
+}
+
+#[test]
 fn with_nothing_left_every_touch_weighs_the_same() {
     let lead_only = "weights = { lead = 1.0 }";
     check("a@1 b@2 | lead=2 close=9 usd=10.00", lead_only, "b 10.00");

@@ -97,7 +97,10 @@ fn models() -> Vec<Model> {
                use_weight = true\nexclude = { channel = [\"direct\"] }\nmultiply = { team = { sales = 2.0 } }\n\
                lookback_days = 10.0";
     let builtin = Model::names().into_iter().map(|name| Model::builtin(&name).unwrap());
-    builtin.chain([Model::parse("own", own).unwrap()]).collect()
+    let skipping = "weights = { lead = 0.5, closed = 0.3 }\nrest = 0.2\nif_all_excluded = \"keep\"\n\
+                    missing = { next = [\"lead\", \"opportunity\", \"closed\"] }\nexclude = { direction = [\"outbound\"] }";
+    let own = [("own", own), ("skipping", skipping)].map(|(name, toml)| Model::parse(name, toml).unwrap());
+    builtin.chain(own).collect()
 }
 
 fn credits(book: &Book, policy: &Policy, model: &Model, by: By, shift: i64) -> Attribution {

@@ -6,6 +6,7 @@ mod book;
 mod golden;
 mod laws;
 mod money;
+mod page;
 mod paths;
 mod reconcile;
 mod story;
