@@ -172,7 +172,9 @@ impl Database {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options = PgConnectOptions::from_str(url)
                 .map_err(|error| StoreError::open(url, error))?
-                .statement_cache_capacity(STATEMENTS);
+                .statement_cache_capacity(STATEMENTS)
+                // Tables grow from nothing in one run: a plan made while they were small reads all of them later.
+                .options([("plan_cache_mode", "force_custom_plan")]);
             // A pool would go on trying; a first connection says at once what is wrong.
             let first =
                 PgConnection::connect_with(&options).await.map_err(|error| StoreError::open(url, error))?;
