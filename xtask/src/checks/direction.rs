@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tributary-sync", &["tributary-source", "tributary-derive"]),
     ("tributary-sandbox", &["tributary-source"]),
     ("tributary", &["tributary-answers", "tributary-sync", "tributary-sandbox", CONNECTORS]),
-    ("tributary-stories", &["tributary"]),
+    ("tributary-stories", &["tributary", "tributary-tryton-server"]),
     ("tributary-tryton-server", &[]),
     ("xtask", &[]),
 ];
