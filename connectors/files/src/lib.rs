@@ -100,15 +100,16 @@ impl Source for Folder {
             Span::Since(Some(cursor)) => Some(cursor.0.as_str()),
             _ => None,
         };
-        let fingerprint = read::fingerprint(&path)?;
-        if task.resume.is_none() && known == Some(fingerprint.as_str()) {
+        let position = read::begin(&path, task.stream, &self.config, task.resume.as_ref())?;
+        let file = position.file.clone();
+        if task.resume.is_none() && known == Some(file.as_str()) {
             // The file is what it was: nothing can be new.
-            return Ok(page(read::Rows::default(), Next::Done(Cursor(fingerprint))));
+            return Ok(page(read::Rows::default(), Next::Done(Cursor(file))));
         }
-        let rows = read::page(&path, task.stream, &self.config, task.resume.as_ref(), &fingerprint)?;
+        let rows = read::page(&path, task.stream, &self.config, position)?;
         let next = match &rows.resume {
             Some(resume) => Next::More(resume.clone()),
-            None => Next::Done(Cursor(fingerprint)),
+            None => Next::Done(Cursor(file)),
         };
         Ok(page(rows, next))
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tributary_core::id::Hash;
 use tributary_source::{Error, NextStep, Problem, Record, Reject, Resume};
 
-use crate::config::Config;
+use crate::config::{Config, Decimal};
 
 /// Rows in a page.
 const PAGE_ROWS: usize = 2_000;
@@ -34,10 +34,13 @@ pub(crate) struct Rows {
 
 /// Where reading goes on, in which version of the file.
 #[derive(Debug, Serialize, Deserialize)]
-struct Position {
+pub(crate) struct Position {
     offset: u64,
     line: u64,
-    file: String,
+    /// A hash of the file and of the settings that it is read with.
+    pub(crate) file: String,
+    /// The file's length and when it was last written to, in nanoseconds.
+    written: (u64, u64),
 }
 
 /// A file that can't be read.
@@ -45,27 +48,54 @@ pub(crate) fn failed(path: &Path, error: std::io::Error) -> Error {
     Error::new(NextStep::FixConfig, format!("cannot read `{}`", path.display())).because(error)
 }
 
-/// What the file is: a hash of all of it.
-pub(crate) fn fingerprint(path: &Path) -> Result<String, Error> {
-    let open = || -> std::io::Result<String> {
-        let mut file = File::open(path)?;
-        let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            let count = file.read(&mut buffer)?;
-            if count == 0 {
-                return Ok(format!("1:{}", hasher.finalize().to_hex()));
-            }
-            hasher.update(&buffer[..count]);
-        }
-    };
-    open().map_err(|error| failed(path, error))
+/// Where to begin or to go on, and in which version of the file.
+///
+/// A file that changed meanwhile is read from its beginning: what is known adds nothing. The whole file is hashed
+/// once, and for later pages only if it was written to since.
+pub(crate) fn begin(
+    path: &Path,
+    stream: &str,
+    config: &Config,
+    resume: Option<&Resume>,
+) -> Result<Position, Error> {
+    let written = written(path).map_err(|error| failed(path, error))?;
+    let reading = reading(stream, config);
+    let resumed = resume.and_then(|resume| serde_json::from_str::<Position>(&resume.0).ok());
+    let resumed = resumed.filter(|position| position.file.ends_with(&reading));
+    if let Some(position) = resumed.as_ref().filter(|position| position.written == written) {
+        return Ok(Position { file: position.file.clone(), ..*position });
+    }
+    let file = format!("{}:{reading}", fingerprint(path).map_err(|error| failed(path, error))?);
+    let same = resumed.filter(|position| position.file == file);
+    let (offset, line) = same.map_or((0, 1), |position| (position.offset, position.line));
+    Ok(Position { offset, line, file, written })
+}
+
+fn written(path: &Path) -> std::io::Result<(u64, u64)> {
+    let metadata = std::fs::metadata(path)?;
+    let since = metadata.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Ok((metadata.len(), u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)))
+}
+
+/// A hash of the whole file.
+fn fingerprint(path: &Path) -> std::io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path)?)?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// A hash of the settings that rows of a stream are read with.
+fn reading(stream: &str, config: &Config) -> String {
+    let columns = config.columns.get(stream).into_iter().flatten();
+    let mut parts = vec![if config.decimal == Decimal::Comma { "comma" } else { "auto" }];
+    parts.extend(columns.flat_map(|(theirs, ours)| [theirs.as_str(), ours.as_str()]));
+    Hash::of("reading", &parts).to_string()
 }
 
 /// How a file's rows are to be read.
 pub(crate) enum Header {
-    /// One JSON object a line.
-    Json(BTreeMap<String, String>),
+    /// One JSON object a line; what its names are called here, and how its texts write numbers.
+    Json(BTreeMap<String, String>, Decimal),
     /// Columns in order, `None` for one without a name, split at a byte.
     Csv(Vec<Option<String>>, u8),
 }
@@ -80,15 +110,11 @@ pub(crate) fn page(
     path: &Path,
     stream: &'static str,
     config: &Config,
-    resume: Option<&Resume>,
-    fingerprint: &str,
+    position: Position,
 ) -> Result<Rows, Error> {
     let mut lines = Lines::open(path)?;
     let header = lines.header(path, stream, config)?;
-    if let Some(position) = resume.and_then(|resume| serde_json::from_str::<Position>(&resume.0).ok())
-        && position.file == fingerprint
-    {
-        // A file that changed meanwhile is read from its beginning: what is known adds nothing.
+    if position.offset > 0 {
         lines.seek(position.offset, position.line).map_err(|error| failed(path, error))?;
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -106,6 +132,9 @@ pub(crate) fn page(
             Found::Row => parse(&header, &raw),
             Found::TooLong => Err(problem("", "the row is longer than 1 MiB: shorten it or split the file")),
             Found::OpenQuote => Err(problem("", "a quote is never closed: close it or double it")),
+            Found::LooseQuote => {
+                Err(problem("", "text follows a closing quote: double the quotes inside a cell, or close it"))
+            }
         };
         match parsed {
             Ok(cells) if cells.is_empty() => {}
@@ -122,7 +151,7 @@ pub(crate) fn page(
             }
         }
     }
-    let position = Position { offset: lines.offset, line: lines.line, file: fingerprint.to_owned() };
+    let position = Position { offset: lines.offset, line: lines.line, ..position };
     rows.progress = Some((lines.offset, lines.length));
     rows.resume = serde_json::to_string(&position).ok().map(Resume);
     Ok(rows)
@@ -157,6 +186,33 @@ enum Found {
     Row,
     TooLong,
     OpenQuote,
+    LooseQuote,
+}
+
+/// Where in a row's cells the bytes so far end. Quotes count at the beginning of a cell alone: `5" pipe` is a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quoting {
+    Begin,
+    Plain,
+    Quoted,
+    /// After a quote in a quoted cell: its end, or half of a doubled one.
+    Closing,
+    /// After text that follows a closing quote.
+    Loose,
+}
+
+impl Quoting {
+    fn after(self, bytes: &[u8], delimiter: u8) -> Self {
+        bytes.iter().fold(self, |state, byte| match (state, *byte) {
+            (Self::Loose, _) => Self::Loose,
+            (Self::Quoted, b'"') => Self::Closing,
+            (Self::Begin | Self::Closing, b'"') | (Self::Quoted, _) => Self::Quoted,
+            (_, byte) if byte == delimiter => Self::Begin,
+            (Self::Closing, b'\r' | b'\n') => Self::Closing,
+            (Self::Closing, _) => Self::Loose,
+            _ => Self::Plain,
+        })
+    }
 }
 
 /// A file, line by line, with its place.
@@ -208,17 +264,27 @@ impl Lines {
         if !self.line(out)? {
             return Ok(None);
         }
-        let quotes = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'"').count();
-        let mut lines = 1;
-        if let Header::Csv(..) = header {
-            while quotes(out) % 2 == 1 {
-                lines += 1;
-                if lines > ROW_LINES || out.len() > ROW_BYTES || !self.line(out)? {
-                    return Ok(Some(Found::OpenQuote));
-                }
+        if let Header::Csv(_, delimiter) = header {
+            match self.close(*delimiter, out)? {
+                Quoting::Quoted => return Ok(Some(Found::OpenQuote)),
+                Quoting::Loose => return Ok(Some(Found::LooseQuote)),
+                _ => {}
             }
         }
         Ok(Some(if out.len() > ROW_BYTES { Found::TooLong } else { Found::Row }))
+    }
+
+    /// Appends lines for as long as a quote is open, within bounds.
+    fn close(&mut self, delimiter: u8, out: &mut Vec<u8>) -> std::io::Result<Quoting> {
+        let mut state = Quoting::Begin.after(out, delimiter);
+        for _ in 1..ROW_LINES {
+            let known = out.len();
+            if state != Quoting::Quoted || known > ROW_BYTES || !self.line(out)? {
+                break;
+            }
+            state = state.after(&out[known..], delimiter);
+        }
+        Ok(state)
     }
 
     fn header(&mut self, path: &Path, stream: &str, config: &Config) -> Result<Header, Error> {
@@ -238,10 +304,10 @@ impl Lines {
         let start = if head[..count] == [0xef, 0xbb, 0xbf] { 3 } else { 0 };
         self.seek(start, 1).map_err(|error| failed(path, error))?;
         if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl")) {
-            return Ok(Header::Json(mapping));
+            return Ok(Header::Json(mapping, config.decimal));
         }
         let mut raw = Vec::new();
-        let _ = self.row(&Header::Csv(Vec::new(), b','), &mut raw).map_err(|error| failed(path, error))?;
+        let _ = self.line(&mut raw).map_err(|error| failed(path, error))?;
         let text = std::str::from_utf8(&raw)
             .map_err(|_| fault("has a header that is not UTF-8: save it as UTF-8".to_owned()))?;
         if text.trim().is_empty() {
@@ -252,6 +318,7 @@ impl Lines {
             (raw.iter().filter(|byte| *byte == mark).count(), *mark == b',')
         });
         let delimiter = delimiter.unwrap_or(b',');
+        let _ = self.close(delimiter, &mut raw).map_err(|error| failed(path, error))?;
         let names = split(&raw, delimiter);
         let columns: Vec<Option<String>> = names
             .iter()
@@ -317,7 +384,7 @@ fn split(raw: &[u8], delimiter: u8) -> Vec<Vec<u8>> {
 /// A row's cells by canonical column, blank ones left out; none for a blank row.
 fn parse(header: &Header, raw: &[u8]) -> Result<BTreeMap<String, String>, Problem> {
     match header {
-        Header::Json(mapping) => parse_json(raw, mapping),
+        Header::Json(mapping, decimal) => parse_json(raw, mapping, *decimal),
         Header::Csv(columns, delimiter) => {
             if raw.trim_ascii().is_empty() {
                 return Ok(BTreeMap::new());
@@ -364,7 +431,11 @@ fn parse(header: &Header, raw: &[u8]) -> Result<BTreeMap<String, String>, Proble
     }
 }
 
-fn parse_json(raw: &[u8], mapping: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Problem> {
+fn parse_json(
+    raw: &[u8],
+    mapping: &BTreeMap<String, String>,
+    decimal: Decimal,
+) -> Result<BTreeMap<String, String>, Problem> {
     if raw.trim_ascii().is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -376,6 +447,10 @@ fn parse_json(raw: &[u8], mapping: &BTreeMap<String, String>) -> Result<BTreeMap
         let text = match value {
             serde_json::Value::Null => continue,
             serde_json::Value::String(text) => text.trim().to_owned(),
+            // A number has a point whatever texts have: written as they are, so that it is read as they are.
+            serde_json::Value::Number(number) if decimal == Decimal::Comma => {
+                number.to_string().replace('.', ",")
+            }
             other => other.to_string(),
         };
         if !text.is_empty() {

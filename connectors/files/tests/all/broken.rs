@@ -37,6 +37,27 @@ fn broken_rows_are_kept_out_one_by_one() {
 }
 
 #[test]
+fn a_stray_quote_costs_no_other_row() {
+    let content = b"id,name,domain\n\
+        a1,5\" pipe,one.example\n\
+        a2,6\" pipe,two.example\n\
+        a3,\"open,three.example\n\
+        a4,\"Four\",four.example\n\
+        a5,\"Five\" Ltd,five.example\n\
+        a6,\"Six \"\"6\"\"\nLtd\",six.example\r\n\
+        a7,\"Seven\",\"seven.example\"\r\n";
+    let read = read(&[("accounts.csv", content)], json!({}));
+    let ids: Vec<&str> = read.records.iter().map(|record| record.id.as_str()).collect();
+    assert_eq!(ids, ["a1", "a2", "a4", "a6", "a7"]);
+    let rejects: Vec<&str> = read.rejects.iter().map(|it| it.origin.as_str()).collect();
+    assert_eq!(rejects, ["accounts.csv:4", "accounts.csv:6"]);
+    assert!(read.rejects[0].problem.reason.starts_with("text follows a closing quote"));
+    let body = |at: usize| String::from_utf8(read.records[at].body.clone().unwrap().into()).unwrap();
+    assert_eq!(body(0), r#"{"domain":"one.example","id":"a1","name":"5\" pipe"}"#);
+    assert_eq!(body(3), r#"{"domain":"six.example","id":"a6","name":"Six \"6\"\nLtd"}"#);
+}
+
+#[test]
 fn broken_values_are_named_by_column() {
     let deals = b"id,amount,currency,closed_at,outcome\n\
         d1,abc,USD,2026-01-01,won\n\

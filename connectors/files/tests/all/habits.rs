@@ -127,3 +127,22 @@ proptest! {
         prop_assert_eq!(plain.records, other.records);
     }
 }
+
+#[test]
+fn a_decimal_comma_is_for_texts_and_leaves_json_numbers_alone() {
+    let deals = br#"{"id": "d1", "amount": 1234.5, "currency": "EUR"}
+{"id": "d2", "amount": "1.234,50", "currency": "EUR"}
+"#;
+    let comma = json!({"decimal": "comma"});
+    let records = read(&[("deals.jsonl", deals)], comma.clone()).records;
+    let (facts, problems) = normalize(&records, comma);
+    assert!(problems.is_empty(), "{problems:?}");
+    let amounts: Vec<i64> = facts
+        .iter()
+        .map(|fact| match fact {
+            Fact::Deal(deal) => deal.amount.unwrap().minor,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(amounts, [123_450, 123_450]);
+}

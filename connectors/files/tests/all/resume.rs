@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tributary_core::Time;
 use tributary_files::Files;
-use tributary_source::{Connector, Environment, Next, Part, Span, Task};
+use tributary_source::{Connector, Environment, Next, Page, Part, Span, Task};
 
 use crate::reading::{settings, try_read};
 
@@ -68,7 +68,17 @@ fn an_unchanged_file_is_not_read_again() {
         let again = source.pull(&task(Span::Since(Some(cursor.clone())))).await.unwrap();
         assert!(again.records.is_empty());
         std::fs::write(folder.path().join("accounts.csv"), "id,name\na,c\n").unwrap();
-        let changed = source.pull(&task(Span::Since(Some(cursor)))).await.unwrap();
-        assert_eq!(changed.records.len(), 1);
+        let Page { records, next: Next::Done(cursor), .. } =
+            source.pull(&task(Span::Since(Some(cursor)))).await.unwrap()
+        else {
+            panic!("one page")
+        };
+        assert_eq!(records.len(), 1);
+        // Columns that are called otherwise make another row of the same line.
+        let mapped = json!({"columns": {"accounts": {"name": "domain"}}});
+        let source =
+            Files.connect(&settings(folder.path(), mapped), &Environment::new(Arc::new(|| Time(0)))).unwrap();
+        let renamed = source.pull(&task(Span::Since(Some(cursor)))).await.unwrap();
+        assert_eq!(renamed.records[0].body.as_deref(), Some(br#"{"domain":"c","id":"a"}"#.as_slice()));
     });
 }
