@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tributary_core::Time;
 use tributary_source::http::{Api, Auth, Http, Limit, Request, Response, Verdict, classify};
-use tributary_source::{Environment, Error, Settings};
+use tributary_source::{Environment, Error, NextStep, Settings};
 
 use crate::config::Config;
 
@@ -108,7 +108,12 @@ impl Tryton {
 
     async fn rows(&self, request: &Request) -> Result<Rows, Error> {
         let response = self.http.send(request).await?;
-        Ok(Rows { rows: response.json()?, server_time: response.server_time() })
+        let rows: Vec<Row> = response.json()?;
+        if rows.iter().any(|row| id(row).is_none()) {
+            let message = "the reply has a record without id; the API may have changed";
+            return Err(Error::new(NextStep::Retry, message));
+        }
+        Ok(Rows { rows, server_time: response.server_time() })
     }
 }
 

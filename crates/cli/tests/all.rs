@@ -6,10 +6,14 @@ mod command_line;
 mod configuration;
 #[path = "all/flow.rs"]
 mod flow;
+#[path = "all/killed.rs"]
+mod killed;
 #[path = "all/paths.rs"]
 mod paths;
 #[path = "all/readme.rs"]
 mod readme;
+#[path = "all/sources.rs"]
+mod sources;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
