@@ -108,9 +108,12 @@ pub enum MoneyError {
         exponent: u32,
     },
     /// Beyond 64 bits of minor units.
-    #[error("`{0}` is too large")]
+    #[error("`{0}` is too large: is it in another unit?")]
     TooLarge(String),
 }
+
+/// The largest amount, in minor units: ten trillion dollars. Thousands of such amounts still add up in an `i64`.
+pub const LARGEST_MINOR: i64 = 1_000_000_000_000_000;
 
 /// An amount in integer minor units of its currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -144,6 +147,7 @@ impl Money {
         }
         let factor = Decimal::from(10_i64.pow(exponent));
         let minor = normal.checked_mul(factor).and_then(|minor| minor.to_i64());
+        let minor = minor.filter(|minor| (-LARGEST_MINOR..=LARGEST_MINOR).contains(minor));
         minor.map(|minor| Self { minor, currency }).ok_or_else(|| MoneyError::TooLarge(value.to_string()))
     }
 
@@ -353,6 +357,15 @@ mod tests {
             }
         }
         for text in ["", "-", "1.2.3,4,5", "12,34.5", "abc", "1.005", "NaN", "."] {
+            assert!(usd(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn amounts_so_large_that_they_would_not_add_up_are_refused() {
+        assert_eq!(usd("10000000000000.00"), Ok(LARGEST_MINOR));
+        assert_eq!(usd("-10000000000000.00"), Ok(-LARGEST_MINOR));
+        for text in ["10000000000000.01", "-10000000000000.01", "92233720368547758.07", "1e30"] {
             assert!(usd(text).is_err(), "{text}");
         }
     }

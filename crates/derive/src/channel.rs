@@ -1,7 +1,7 @@
 //! Which channel a touch came through, and which team made it.
 //!
-//! Order, first that answers: the configured rules; the channel the source itself gives; click ids; UTM
-//! parameters; the referrer; the kind of touch. UTM and referrer follow the definitions of GA4's default channel
+//! Order, first that answers: the configured rules; the channel the source itself gives; UTM parameters; click ids;
+//! the referrer; the kind of touch. UTM and referrer follow the definitions of GA4's default channel
 //! group, written in snake case.
 
 use tributary_core::contact;
@@ -72,7 +72,7 @@ pub fn channel(seen: &Seen<'_>, rules: &Rules) -> Channel {
         }
     }
     if let Some(own) = own {
-        return found(own, "source");
+        return found(known(own).unwrap_or(own), "source");
     }
     let attribute = |name: &str| {
         touch.attributes.get(name).map(|value| value.trim().to_lowercase()).filter(|v| !v.is_empty())
@@ -140,6 +140,46 @@ pub fn direction(touch: &Touch) -> Direction {
         "call" | "email" | "sequence" | "impression" => Direction::Outbound,
         _ => Direction::Inbound,
     })
+}
+
+/// Channels that sources write in their own ways: `Paid Search` and `(direct)` are `paid_search` and `direct`.
+const CHANNELS: &[&str] = &[
+    "affiliate",
+    "ai_assistant",
+    "audio",
+    "cross_network",
+    "direct",
+    "display",
+    "email",
+    "event",
+    "mobile_push",
+    "organic_search",
+    "organic_shopping",
+    "organic_social",
+    "organic_video",
+    "paid_other",
+    "paid_search",
+    "paid_shopping",
+    "paid_social",
+    "paid_video",
+    "partner",
+    "referral",
+    "retargeting",
+    "sales_call",
+    "sales_meeting",
+    "sms",
+    "webinar",
+];
+
+/// The channel of ours that a text means, however it is spelled.
+fn known(text: &str) -> Option<&'static str> {
+    let words: Vec<String> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let name = words.join("_");
+    CHANNELS.iter().find(|channel| **channel == name).copied()
 }
 
 /// The click id a landing address carries, and what its network sells.
@@ -344,5 +384,22 @@ mod tests {
             "rule 1",
         );
         check("something", &[], None, "none");
+    }
+
+    #[test]
+    fn a_sources_own_spelling_of_a_channel_is_that_channel() {
+        for (own, expected) in [
+            ("(direct)", "direct"),
+            ("Direct", "direct"),
+            ("Paid Search", "paid_search"),
+            ("paid-social", "paid_social"),
+            ("Podcast: SaaS Weekly", "Podcast: SaaS Weekly"),
+        ] {
+            let mut touch = Touch::new(Time(0), "visit");
+            touch.channel = Some(own.to_owned());
+            let seen = Seen { touch: &touch, campaign: None, actor: None, actor_team: None };
+            let found = channel(&seen, &Rules::default());
+            assert_eq!((found.name.as_deref(), found.rule.as_str()), (Some(expected), "source"));
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
+use tributary_core::money::LARGEST_MINOR;
 use tributary_core::{Currency, Money, Time};
 
 /// Exchange rates by pair and time.
@@ -30,7 +31,7 @@ impl Rates {
     /// Converts an amount by the latest rate at or before a time, rounding half to even on the minor unit.
     ///
     /// A rate written the other way round divides; of two equally late ones the direct one counts. `None` without a
-    /// rate, or where the result is beyond 64 bits.
+    /// rate, or where the result is larger than an amount may be.
     pub fn convert(&self, money: Money, to: Currency, at: Time) -> Option<Money> {
         if money.currency == to {
             return Some(money);
@@ -47,7 +48,7 @@ impl Rates {
         }?;
         let rounded = major.round_dp_with_strategy(to.exponent(), RoundingStrategy::MidpointNearestEven);
         let minor = rounded.checked_mul(Decimal::from(10_i64.pow(to.exponent())))?.to_i64()?;
-        Some(Money::new(minor, to))
+        (minor.abs() <= LARGEST_MINOR).then(|| Money::new(minor, to))
     }
 }
 

@@ -101,6 +101,17 @@ pub struct Row {
     pub share: f64,
 }
 
+/// Credit of all steps, and what no step got.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Credited {
+    /// By conversions, largest first, then by key.
+    pub rows: Vec<Row>,
+    /// Conversions of paths in which no step weighs anything.
+    pub unattributed_conversions: f64,
+    /// What those were worth.
+    pub unattributed_value: f64,
+}
+
 /// Why a model can't be used on path files.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -126,17 +137,17 @@ pub enum PathError {
     NeedsWeights(String),
 }
 
-/// Credits paths under one rule model, by step; largest first, then by key.
+/// Credits paths under one rule model, by step.
 ///
-/// Exclusions and multipliers by channel see the steps; what a path does not have, a model may not ask for. Sums are compensated, so that the order of the
-/// rows changes no printed digit.
-pub fn attribute(paths: &[Path], model: &Model) -> Result<Vec<Row>, PathError> {
+/// Exclusions and multipliers by channel see the steps; what a path does not have, a model may not ask for. Sums are
+/// compensated, so that the order of the rows changes no printed digit.
+pub fn attribute(paths: &[Path], model: &Model) -> Result<Credited, PathError> {
     check(model)?;
     let spec = model.spec();
     let excluded = spec.exclude.get("channel").map_or(&[][..], Vec::as_slice);
     let factors = spec.multiply.get("channel");
     let mut sums: BTreeMap<&str, (Sum, Sum)> = BTreeMap::new();
-    let mut total = Sum::default();
+    let (mut total, mut unattributed) = (Sum::default(), (Sum::default(), Sum::default()));
     for path in paths {
         for step in &path.steps {
             sums.entry(step).or_default();
@@ -152,10 +163,14 @@ pub fn attribute(paths: &[Path], model: &Model) -> Result<Vec<Row>, PathError> {
             for (step, weight) in kept.iter().zip(&mut weights) {
                 *weight *= factors.get(*step).copied().unwrap_or(1.0);
             }
-            let whole: f64 = weights.iter().sum();
-            if whole <= 0.0 || !whole.is_finite() {
-                continue;
-            }
+        }
+        let whole: f64 = weights.iter().sum();
+        if whole <= 0.0 || !whole.is_finite() {
+            unattributed.0.add(path.conversions);
+            unattributed.1.add(path.value);
+            continue;
+        }
+        if factors.is_some() {
             for weight in &mut weights {
                 *weight /= whole;
             }
@@ -178,7 +193,11 @@ pub fn attribute(paths: &[Path], model: &Model) -> Result<Vec<Row>, PathError> {
         })
         .collect();
     rows.sort_by(|a, b| b.conversions.total_cmp(&a.conversions).then_with(|| a.key.cmp(&b.key)));
-    Ok(rows)
+    Ok(Credited {
+        rows,
+        unattributed_conversions: unattributed.0.get(),
+        unattributed_value: unattributed.1.get(),
+    })
 }
 
 /// Refuses a model that asks for more than a path has.

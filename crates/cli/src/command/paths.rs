@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use tributary_engine::Model;
-use tributary_engine::paths::{self, Problem, Raw, Row};
+use tributary_engine::paths::{self, Credited, Problem, Raw};
 
 use crate::arguments::Format;
 use crate::failure::{Failure, Outcome};
@@ -20,9 +20,10 @@ const COLUMNS: [(&str, bool); 4] =
 
 /// Credit of each step under one model.
 #[derive(Serialize)]
-struct Credited {
+struct OneModel {
     model: String,
-    rows: Vec<Row>,
+    #[serde(flatten)]
+    credited: Credited,
 }
 
 /// Reads the file, credits it under each model, and tells what could not be used.
@@ -42,8 +43,9 @@ pub(super) fn run(file: &Path, models: &[Model], format: Format) -> Result<Outco
     let credited = models
         .iter()
         .map(|model| {
-            let rows = paths::attribute(&paths, model).map_err(|error| Failure::usage(error.to_string()))?;
-            Ok(Credited { model: model.name.clone(), rows })
+            let credited =
+                paths::attribute(&paths, model).map_err(|error| Failure::usage(error.to_string()))?;
+            Ok(OneModel { model: model.name.clone(), credited })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
     show::print(&OneOrMore(credited), format)?;
@@ -99,17 +101,20 @@ fn parse(bytes: &[u8], problems: &mut Vec<Problem>) -> Result<Vec<paths::Path>, 
     Ok(out)
 }
 
-impl Answer for Credited {
+impl Answer for OneModel {
     fn tables(&self) -> Vec<Table> {
         let mut table = Table::new(["Model", "Key", "Conversions", "Value", "Share"]);
-        for row in &self.rows {
-            table.row(vec![
-                Cell::Text(self.model.clone()),
-                Cell::Text(row.key.clone()),
-                Cell::Real(row.conversions),
-                Cell::Real(row.value),
-                Cell::Share(row.share),
-            ]);
+        let mut row = |key: Cell, conversions: f64, value: f64, share: Option<f64>| {
+            let share = share.map_or(Cell::Nothing, Cell::Share);
+            let model = Cell::Text(self.model.clone());
+            table.row(vec![model, key, Cell::Real(conversions), Cell::Real(value), share]);
+        };
+        let Credited { rows, unattributed_conversions, unattributed_value } = &self.credited;
+        for credit in rows {
+            row(Cell::Text(credit.key.clone()), credit.conversions, credit.value, Some(credit.share));
+        }
+        if *unattributed_conversions > 0.0 {
+            row(Cell::Text("unattributed".to_owned()), *unattributed_conversions, *unattributed_value, None);
         }
         vec![table]
     }

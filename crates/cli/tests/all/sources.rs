@@ -33,10 +33,13 @@ fn a_source_that_answers_garbage_fails_alone_and_loses_nothing() {
             "no json at all",
             "failed to sync crm: employees: the reply is no JSON (line 1 column 2); the API may have changed",
         ),
-        ("", "failed to sync crm: employees: the reply is no JSON (line 1 column 0); the API may have changed"),
+        (
+            "",
+            "failed to sync crm: employees: the reply is no JSON (line 1 column 0); the API may have changed",
+        ),
         (
             r#"{"error": ["LoginException", "Ann"]}"#,
-            "failed to sync crm: employees: Tryton wants another sign-in (LoginException)",
+            "failed to sync crm: Tryton wants another sign-in (LoginException)",
         ),
     ] {
         let configuration = format!(

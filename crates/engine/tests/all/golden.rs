@@ -120,7 +120,7 @@ fn golden_paths(name: &str) -> Vec<Path> {
 
 #[test]
 fn linear_over_paths_with_values_and_repeats() {
-    let rows = paths::attribute(&golden_paths("values_and_repeats"), &story::model("linear")).unwrap();
+    let rows = paths::attribute(&golden_paths("values_and_repeats"), &story::model("linear")).unwrap().rows;
     let theirs = &golden("values_and_repeats")["linear"];
     assert_eq!(rows.len(), 3);
     for row in rows {
@@ -149,7 +149,7 @@ fn three_paths_by_hand() {
     for (model, expected) in
         [("first", [1.0, 0.0, 0.0]), ("last", [0.0, 0.0, 1.0]), ("linear", [1.0 / 3.0; 3])]
     {
-        let rows = paths::attribute(&golden_paths("three_paths"), &story::model(model)).unwrap();
+        let rows = paths::attribute(&golden_paths("three_paths"), &story::model(model)).unwrap().rows;
         for (step, expected) in ["C1", "C2", "C3"].iter().zip(expected) {
             let row = rows.iter().find(|row| row.key == *step).unwrap();
             assert_close(&[row.conversions, row.value], &[expected; 2], step);

@@ -1,5 +1,6 @@
 //! Currencies: rates, rounding, and what no rate converts.
 
+use tributary_core::money::LARGEST_MINOR;
 use tributary_core::{Currency, Money, Time};
 use tributary_engine::{Attribution, By, Rates, attribute, journeys};
 
@@ -73,13 +74,11 @@ fn each_currency_has_its_own_minor_unit() {
 
 #[test]
 fn what_is_too_large_to_convert_is_unconverted_not_wrong() {
-    let huge = Money::new(i64::MAX, Currency::EUR);
-    assert_eq!(rates(&["1 EUR USD 2"]).convert(huge, Currency::USD, day("9")), None);
-    assert_eq!(
-        rates(&["1 EUR USD 1"]).convert(huge, Currency::USD, day("9")).map(|m| m.minor),
-        Some(i64::MAX)
-    );
-    assert_eq!(Rates::default().convert(huge, Currency::EUR, Time(0)), Some(huge));
+    let largest = Money::new(LARGEST_MINOR, Currency::EUR);
+    let converted = |rate| rates(&[rate]).convert(largest, Currency::USD, day("9")).map(|money| money.minor);
+    assert_eq!(converted("1 EUR USD 1"), Some(LARGEST_MINOR));
+    assert_eq!(converted("1 EUR USD 1.000001"), None);
+    assert_eq!(Rates::default().convert(largest, Currency::EUR, Time(0)), Some(largest));
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn told(lines: &[[&str; 4]], model: &Model) -> (Vec<String>, Vec<String>) {
         lines.iter().map(|line| line.map(|text| &*Box::leak(text.to_owned().into_boxed_str()))).collect();
     let paths: Vec<_> =
         lines.iter().enumerate().map(raw).filter_map(|raw| read(&raw, &mut problems)).collect();
-    let rows = attribute(&paths, model).unwrap();
+    let rows = attribute(&paths, model).unwrap().rows;
     let rows =
         rows.iter().map(|row| format!("{} {:.2} {:.2}", row.key, row.conversions, row.value)).collect();
     (rows, problems.iter().map(|problem| format!("{}: {}", problem.line, problem.reason)).collect())
@@ -54,7 +54,7 @@ fn shares_are_of_all_conversions() {
     let mut problems = Vec::new();
     let raw = Raw { line: 2, path: "a > b > b > b", conversions: "8", ..Raw::default() };
     let paths = [read(&raw, &mut problems).unwrap()];
-    let rows = attribute(&paths, &model("linear")).unwrap();
+    let rows = attribute(&paths, &model("linear")).unwrap().rows;
     assert_eq!(rows.iter().map(|row| row.share).collect::<Vec<_>>(), [0.75, 0.25]);
 }
 
@@ -64,7 +64,7 @@ fn an_empty_path_is_a_problem_not_a_crash() {
     let reason = "the path is empty: the row is left out";
     let expected = [format!("2: {reason}"), format!("3: {reason}"), format!("4: {reason}")];
     check(&lines, "linear", &["a 1.00 0.00"], &expected.each_ref().map(String::as_str));
-    assert_eq!(attribute(&[], &model("linear")).unwrap(), []);
+    assert_eq!(attribute(&[], &model("linear")).unwrap().rows, []);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn blank_steps_and_trailing_or_double_separators_are_left_out() {
 fn no_conversion_at_all_and_nothing_but_conversions_are_fine() {
     check(&[["a > b", "0", "0", "5"]], "linear", &["a 0.00 0.00", "b 0.00 0.00"], &[]);
     let paths = [read(&Raw { path: "a", nulls: "5", ..Raw::default() }, &mut Vec::new()).unwrap()];
-    assert_eq!(attribute(&paths, &model("linear")).unwrap()[0].share.to_bits(), 0.0_f64.to_bits());
+    assert_eq!(attribute(&paths, &model("linear")).unwrap().rows[0].share.to_bits(), 0.0_f64.to_bits());
     check(&[["a > b", "5", "10", "0"]], "linear", &["a 2.50 5.00", "b 2.50 5.00"], &[]);
 }
 
@@ -138,7 +138,7 @@ fn the_order_of_the_rows_changes_no_bit() {
         .collect();
     let backwards: Vec<_> = paths.iter().rev().cloned().collect();
     let print = |paths: &[_]| {
-        let rows = attribute(paths, &model("position")).unwrap();
+        let rows = attribute(paths, &model("position")).unwrap().rows;
         rows.iter()
             .map(|row| format!("{} {:.12} {:.9}", row.key, row.conversions, row.value))
             .collect::<Vec<_>>()
@@ -171,4 +171,16 @@ fn exclusions_and_multipliers_by_channel_work_on_paths() {
     check(&lines, "rest = 1.0\nexclude = { channel = [\"b\"] }", &["a 1.00 10.00", "b 0.00 0.00"], &[]);
     check(&lines, "rest = 1.0\nmultiply = { channel = { a = 2.0 } }", &["b 1.50 9.00", "a 0.50 5.00"], &[]);
     check(&lines, "rest = 1.0\nmultiply = { channel = { b = 0.0 } }", &["a 1.00 10.00", "b 0.00 0.00"], &[]);
+}
+
+#[test]
+fn what_no_step_gets_is_unattributed() {
+    let raw = |path| Raw { path, conversions: "2", value: "7", ..Raw::default() };
+    let paths = ["a > b", "b", "b > b"].map(|path| read(&raw(path), &mut Vec::new()).unwrap());
+    for rule in ["exclude = { channel = [\"b\"] }", "multiply = { channel = { b = 0.0 } }"] {
+        let credited = attribute(&paths, &model(&format!("rest = 1.0\n{rule}"))).unwrap();
+        assert_eq!(credited.rows[0].conversions.to_bits(), 2.0_f64.to_bits(), "{rule}");
+        let left = [credited.unattributed_conversions, credited.unattributed_value];
+        assert_eq!(left.map(f64::to_bits), [4.0, 14.0].map(f64::to_bits), "{rule}");
+    }
 }
