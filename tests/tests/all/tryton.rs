@@ -1,22 +1,20 @@
 //! What Tributary knows of a real Tryton equals what Tryton's own client says.
 
-#![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::SystemTime;
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use tributary_core::Time;
 use tributary_derive::{Rules, update};
 use tributary_source::Settings;
 use tributary_store::{Store, testkit};
 use tributary_sync::{Event, Observer, Options, Outcome, Silent, SourceRun};
 use tributary_tryton_server::{Tryton, demo_events};
+
+use crate::now;
 
 /// Lines that say one thing each, by what they are about.
 type Facts = BTreeMap<&'static str, BTreeSet<String>>;
@@ -130,11 +128,6 @@ impl Observer for FirstPage {
             let _ = sender.send(());
         }
     }
-}
-
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    Time(since.as_micros() as i64)
 }
 
 fn assert_equal(known: &Facts, truth: &Facts, when: &str) {

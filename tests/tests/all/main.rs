@@ -1,0 +1,16 @@
+//! Stories from end to end: real systems and whole companies, on both databases.
+
+#![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
+
+mod company;
+mod tryton;
+
+use std::time::SystemTime;
+
+use tributary_core::Time;
+
+/// The clock on the wall, for landing.
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Time(since.as_micros() as i64)
+}
