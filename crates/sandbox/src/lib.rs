@@ -10,6 +10,7 @@ mod names;
 mod plan;
 mod progress;
 mod row;
+pub mod simulator;
 mod story;
 mod touch;
 mod truth;

@@ -20,7 +20,7 @@ use std::time::Duration;
 use reqwest::Client;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tributary_core::Time;
 use url::Url;
 
@@ -253,7 +253,11 @@ impl Http {
             sent.headers.insert(credential.name.clone(), credential.value.clone());
         }
         if let Some(vendor) = &self.inner.environment.vendor {
-            return vendor.answer(sent).await;
+            let late = || Verdict::Transient("no answer in time".to_owned());
+            let response =
+                timeout(self.inner.api.timeout, vendor.answer(sent)).await.map_err(|_| late())??;
+            body::check(response.body.len() as u64, self.inner.api.max_body_bytes)?;
+            return Ok(response);
         }
         let Sent { method, url, headers, body } = sent;
         let builder = self.inner.client.request(method, url).headers(headers).body(body);

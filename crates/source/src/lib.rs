@@ -5,6 +5,8 @@ pub mod environment;
 pub mod error;
 pub mod http;
 pub mod settings;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 pub use connector::{
     Connector, Covers, Cursor, Finding, Mode, Next, Normalized, Page, Part, Problem, Record, Reject, Resume,

@@ -24,9 +24,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Stands for every crate under `connectors/`, which may use this and what it may use.
+/// Stands for every crate under `connectors/`, which may use this and what it may use: the sandbox for its simulator.
 const CONNECTORS: &str = "connectors";
-const A_CONNECTOR_MAY_USE: &[&str] = &["tributary-source"];
+const A_CONNECTOR_MAY_USE: &[&str] = &["tributary-source", "tributary-sandbox"];
 
 /// Libraries that only these crates may name.
 const RESERVED: &[(&str, &[&str])] = &[

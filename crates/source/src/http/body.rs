@@ -5,18 +5,20 @@ use bytes::{Bytes, BytesMut};
 use super::Verdict;
 use super::classify::transport;
 
+/// Refuses a length beyond the limit.
+pub(super) fn check(length: u64, limit: usize) -> Result<(), Verdict> {
+    if length <= limit as u64 {
+        return Ok(());
+    }
+    Err(Verdict::Config(format!("the reply has more than {limit} bytes: ask for smaller pages")))
+}
+
 /// Reads a body of at most `limit` bytes.
 pub(super) async fn read(mut response: reqwest::Response, limit: usize) -> Result<Bytes, Verdict> {
-    let too_large =
-        || Verdict::Config(format!("the reply has more than {limit} bytes: ask for smaller pages"));
-    if response.content_length().is_some_and(|length| length > limit as u64) {
-        return Err(too_large());
-    }
+    check(response.content_length().unwrap_or_default(), limit)?;
     let mut out = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
-        if out.len() + chunk.len() > limit {
-            return Err(too_large());
-        }
+        check((out.len() + chunk.len()) as u64, limit)?;
         out.extend_from_slice(&chunk);
     }
     Ok(out.freeze())

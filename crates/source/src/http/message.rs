@@ -103,6 +103,14 @@ pub struct Response {
 }
 
 impl Response {
+    /// A reply that did not come over a socket. Headers that HTTP does not allow are left out.
+    pub fn new(status: u16, headers: &[(String, String)], body: impl Into<Bytes>) -> Self {
+        let allowed = headers.iter().filter_map(|(name, value)| {
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+        });
+        Self { status, headers: allowed.collect(), body: body.into() }
+    }
+
     /// The server's own time.
     pub fn server_time(&self) -> Option<Time> {
         http_date(self.headers.get("date")?.to_str().ok()?)

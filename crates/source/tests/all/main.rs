@@ -5,4 +5,5 @@
 mod credentials;
 mod replies;
 mod sockets;
+mod suite;
 mod vendor;

@@ -1,7 +1,5 @@
 //! The world through its public interface: the same every time, and holding what it promises.
 
-#![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
