@@ -6,7 +6,12 @@ use tributary_source::Connector;
 
 /// Every connector that this binary knows.
 pub(crate) fn all() -> Vec<Arc<dyn Connector>> {
-    vec![Arc::new(tributary_files::Files), Arc::new(tributary_tryton::Tryton)]
+    vec![
+        Arc::new(tributary_files::Files),
+        Arc::new(tributary_google_ads::GoogleAds),
+        Arc::new(tributary_matomo::Matomo),
+        Arc::new(tributary_tryton::Tryton),
+    ]
 }
 
 /// What `connector = "…"` may say.

@@ -47,6 +47,10 @@ pub enum Fact {
     Rate(Rate),
     /// The readable name of something that other records name by id: an owner, a stage, a campaign.
     Name(Name),
+    /// What an ad network says about a click id.
+    Click(Click),
+    /// What an ad platform claims for itself.
+    Claim(Claim),
 }
 
 /// A company as a CRM knows it.
@@ -284,6 +288,40 @@ pub struct Spend {
     pub campaign: Option<Ref>,
     /// How much.
     pub amount: Money,
+}
+
+/// What an ad network says about a click id: the touch whose address carries the id takes it over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Click {
+    /// The click id, such as a `gclid`.
+    pub id: String,
+    /// The channel that the network sold it as.
+    pub channel: Option<String>,
+    /// The campaign: a [`NameOf::Campaign`] id or a plain name.
+    pub campaign: Option<Ref>,
+    /// The ad group, keyword or ad.
+    pub content: Option<String>,
+    /// The day of the click, as the instants it covers in the ad account's time zone.
+    pub day: Option<Span>,
+}
+
+/// What an ad platform claims to have brought about on a day: to compare with, never a touch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The day, as the instants it covers in the ad account's time zone.
+    pub day: Span,
+    /// The channel, if the record says.
+    pub channel: Option<String>,
+    /// The campaign: a [`NameOf::Campaign`] id or a plain name.
+    pub campaign: Option<Ref>,
+    /// How often ads were shown.
+    pub impressions: u64,
+    /// How often they were clicked.
+    pub clicks: u64,
+    /// Conversions, in parts where the platform splits them.
+    pub conversions: rust_decimal::Decimal,
+    /// What those were worth to the platform.
+    pub value: Option<Money>,
 }
 
 /// Two identifiers seen together.

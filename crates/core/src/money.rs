@@ -151,6 +151,13 @@ impl Money {
         minor.map(|minor| Self { minor, currency }).ok_or_else(|| MoneyError::TooLarge(value.to_string()))
     }
 
+    /// Converts a decimal number of major units, rounding half to even on the minor unit: for vendors that count in
+    /// smaller parts.
+    pub fn rounded(value: Decimal, currency: Currency) -> Result<Self, MoneyError> {
+        let strategy = rust_decimal::RoundingStrategy::MidpointNearestEven;
+        Self::from_decimal(value.round_dp_with_strategy(currency.exponent(), strategy), currency)
+    }
+
     /// The amount as a decimal number of major units.
     pub fn to_decimal(self) -> Decimal {
         Decimal::new(self.minor, self.currency.exponent())

@@ -1,7 +1,7 @@
 //! Which channel a touch came through, and which team made it.
 //!
-//! Order, first that answers: the configured rules; the channel the source itself gives; UTM parameters; click ids;
-//! the referrer; the kind of touch. UTM and referrer follow the definitions of GA4's default channel
+//! Order, first that answers: the configured rules; the channel the source itself gives; UTM parameters; what the
+//! ad network says of the click id; the click id alone; the referrer; the kind of touch. UTM and referrer follow the definitions of GA4's default channel
 //! group, written in snake case.
 
 use tributary_core::contact;
@@ -14,7 +14,7 @@ use crate::rules::{Rules, fits};
 pub struct Channel {
     /// The channel; `None` when nothing says it.
     pub name: Option<String>,
-    /// `rule 2`, `source`, `gclid`, `utm`, `referrer`, `kind`, `none`.
+    /// `rule 2`, `source`, `utm`, `click`, `gclid`, `referrer`, `kind`, `none`.
     pub rule: String,
 }
 
@@ -29,6 +29,8 @@ pub struct Seen<'a> {
     pub actor: Option<&'a str>,
     /// The team that the source gives its rep.
     pub actor_team: Option<&'a str>,
+    /// The channel as which its ad network sold the click.
+    pub sold_as: Option<&'a str>,
 }
 
 impl Seen<'_> {
@@ -85,6 +87,9 @@ pub fn channel(seen: &Seen<'_>, rules: &Rules) -> Channel {
         if let Some(name) = default_group(source, medium, campaign.as_deref().unwrap_or("")) {
             return found(name, "utm");
         }
+    }
+    if let Some(sold_as) = seen.sold_as {
+        return found(sold_as, "click");
     }
     for (click, name) in CLICK_IDS {
         if attribute(click).is_some() {
@@ -183,7 +188,7 @@ fn known(text: &str) -> Option<&'static str> {
 }
 
 /// The click id a landing address carries, and what its network sells.
-const CLICK_IDS: &[(&str, &str)] = &[
+pub(crate) const CLICK_IDS: &[(&str, &str)] = &[
     ("gclid", "paid_search"),
     ("wbraid", "paid_search"),
     ("gbraid", "paid_search"),
@@ -351,7 +356,7 @@ mod tests {
             }],
             ..Rules::default()
         };
-        let seen = Seen { touch: &touch, campaign: None, actor: None, actor_team: None };
+        let seen = Seen { touch: &touch, campaign: None, actor: None, actor_team: None, sold_as: None };
         let found = channel(&seen, &rules);
         assert_eq!((found.name.as_deref(), found.rule.as_str()), (expected, rule), "{kind} {attributes:?}");
     }
@@ -397,7 +402,7 @@ mod tests {
         ] {
             let mut touch = Touch::new(Time(0), "visit");
             touch.channel = Some(own.to_owned());
-            let seen = Seen { touch: &touch, campaign: None, actor: None, actor_team: None };
+            let seen = Seen { touch: &touch, campaign: None, actor: None, actor_team: None, sold_as: None };
             let found = channel(&seen, &Rules::default());
             assert_eq!((found.name.as_deref(), found.rule.as_str()), (Some(expected), "source"));
         }

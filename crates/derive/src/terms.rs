@@ -2,9 +2,10 @@
 //! only makes the cluster depend on the readable name behind it.
 
 use tributary_core::contact;
-use tributary_core::fact::{Entity, Fact, Identifier, NameOf};
+use tributary_core::fact::{Entity, Fact, Identifier, NameOf, Touch};
 use tributary_core::id::Hash;
 
+use crate::channel::CLICK_IDS;
 use crate::rules::Rules;
 
 /// What one record says, as hashes, without repetition.
@@ -59,6 +60,11 @@ pub fn is_own(domain: &str, rules: &Rules) -> bool {
         .own_domains
         .iter()
         .any(|own| contact::domain(own).as_deref().unwrap_or(own).eq_ignore_ascii_case(domain))
+}
+
+/// The click ids in the address that a touch came by.
+pub fn clicks(touch: &Touch) -> impl Iterator<Item = &str> {
+    CLICK_IDS.iter().filter_map(|(name, _)| touch.attributes.get(*name)).map(String::as_str)
 }
 
 fn filled(text: &str) -> Option<String> {
@@ -144,6 +150,7 @@ impl Terms {
                 let before = self.binding.len();
                 it.who.iter().for_each(|who| self.who(source, who, rules));
                 self.account_ref(source, it.account.as_ref());
+                clicks(it).for_each(|click| self.who(source, &Identifier::Click(click.to_owned()), rules));
                 if let Some(event) = &it.event {
                     self.bind(Hash::of("event", &[event]));
                 }
@@ -172,7 +179,11 @@ impl Terms {
                     self.who(source, &crm(&it.winner), rules);
                 }
             },
-            Fact::Spend(_) | Fact::Rate(_) | Fact::Name(_) => {}
+            Fact::Click(it) => {
+                self.who(source, &Identifier::Click(it.id.clone()), rules);
+                self.named(source, NameOf::Campaign, it.campaign.as_ref());
+            }
+            Fact::Spend(_) | Fact::Claim(_) | Fact::Rate(_) | Fact::Name(_) => {}
         }
     }
 }

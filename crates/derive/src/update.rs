@@ -9,7 +9,7 @@ use tributary_core::Time;
 use tributary_core::book::{Book, ChunkError};
 use tributary_core::fact::{Fact, Outcome};
 use tributary_core::id::Hash;
-use tributary_store::derived::{Derivation, Loose, NameRow, RateRow, SpendRow};
+use tributary_store::derived::{ClaimRow, Derivation, Loose, NameRow, RateRow, SpendRow};
 use tributary_store::facts::RecordFacts;
 use tributary_store::{Store, StoreError};
 
@@ -164,6 +164,8 @@ fn as_known(facts: Vec<Fact>, at: Time) -> Vec<Fact> {
             Fact::Stage(it) => it.entered_at <= at,
             Fact::Rate(it) => it.at <= at,
             Fact::Spend(it) => it.day.from <= at,
+            Fact::Claim(it) => it.day.from <= at,
+            Fact::Click(it) => by(it.day.map(|day| day.from)),
             Fact::Alias(it) => by(it.at),
             Fact::Membership(it) => by(it.from),
             Fact::Person(it) => {
@@ -399,6 +401,16 @@ fn collect_loose(record: &RecordFacts, loose: &mut Loose) {
                 channel: it.channel.clone(),
                 campaign: it.campaign.clone(),
                 amount: it.amount,
+            }),
+            Fact::Claim(it) => loose.claims.push(ClaimRow {
+                record: record.record,
+                day: it.day,
+                channel: it.channel.clone(),
+                campaign: it.campaign.clone(),
+                impressions: it.impressions,
+                clicks: it.clicks,
+                conversions: it.conversions.normalize().to_string(),
+                value: it.value,
             }),
             Fact::Rate(it) => loose.rates.push(RateRow {
                 record: record.record,

@@ -16,7 +16,8 @@ use crate::facts::RecordFacts;
 use crate::{Store, StoreError};
 
 pub use rows::{
-    Account, ClusterRows, Deal, Finding, Identifier, Loose, Member, NameRow, Person, RateRow, SpendRow, Touch,
+    Account, ClaimRow, ClusterRows, Deal, Finding, Identifier, Loose, Member, NameRow, Person, RateRow,
+    SpendRow, Touch,
 };
 
 /// Every table that a cluster writes to.
@@ -60,7 +61,7 @@ impl Store {
 impl Derivation {
     /// Empties every derived table.
     pub async fn clear(&mut self) -> Result<(), StoreError> {
-        for table in CLUSTER_TABLES.iter().chain(&["name", "spend", "rate"]) {
+        for table in CLUSTER_TABLES.iter().chain(&["name", "spend", "claim", "rate"]) {
             self.tx.execute(&format!("delete from {table}"), &[]).await?;
         }
         self.clear_chunks(0).await
@@ -253,9 +254,9 @@ impl Derivation {
         out.write(&mut self.tx).await
     }
 
-    /// Replaces the names, spend and rates that some records say.
+    /// Replaces the names, spend, claims and rates that some records say.
     pub async fn replace_loose(&mut self, records: &[i64], loose: &Loose) -> Result<(), StoreError> {
-        for table in ["name", "spend", "rate"] {
+        for table in ["name", "spend", "claim", "rate"] {
             self.tx.delete_in(table, "record", records).await?;
         }
         let names = loose.names.iter().map(|row| {
@@ -284,6 +285,33 @@ impl Derivation {
         });
         let columns = ["record", "day_from", "day_until", "channel", "campaign", "amount_minor", "currency"];
         self.tx.insert_rows("spend", &columns, spend.collect()).await?;
+        let claims = loose.claims.iter().map(|row| {
+            vec![
+                int(row.record),
+                int(row.day.from.0),
+                int(row.day.until.0),
+                text(row.channel.clone()),
+                text(row.campaign.clone()),
+                int(row.impressions as i64),
+                int(row.clicks as i64),
+                Value::from(row.conversions.clone()),
+                row.value.map(|value| value.minor).into(),
+                text(row.value.map(|value| value.currency.to_string())),
+            ]
+        });
+        let columns = [
+            "record",
+            "day_from",
+            "day_until",
+            "channel",
+            "campaign",
+            "impressions",
+            "clicks",
+            "conversions",
+            "value_minor",
+            "currency",
+        ];
+        self.tx.insert_rows("claim", &columns, claims.collect()).await?;
         let rates = loose.rates.iter().map(|row| {
             vec![
                 int(row.record),

@@ -14,8 +14,11 @@ pub use error::StoreError;
 use db::{Database, Tx};
 
 /// The schema of this program, step by step.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_landing.sql"), include_str!("../migrations/0002_derived.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_landing.sql"),
+    include_str!("../migrations/0002_derived.sql"),
+    include_str!("../migrations/0003_claims.sql"),
+];
 
 /// A store on SQLite or Postgres. Cheap to clone.
 #[derive(Clone, Debug)]

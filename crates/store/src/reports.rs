@@ -199,6 +199,40 @@ const TABLES: &[Table] = &[
         columns: &[("code", Kind::Text), ("message", Kind::Text)],
         sql: "select code, message from finding order by code, message",
     },
+    Table {
+        name: "spend",
+        columns: &[
+            ("day", Kind::Time),
+            ("channel", Kind::Text),
+            ("campaign", Kind::Text),
+            ("amount", Kind::Money),
+            ("currency", Kind::Text),
+            ("source", Kind::Text),
+        ],
+        sql: "select x.day_from, x.channel, coalesce(n.name, x.campaign), x.amount_minor, x.currency, s.name from spend x \
+            join record r on r.id = x.record join source s on s.id = r.source \
+            left join name n on n.source = s.name and n.kind = 'campaign' and n.id = x.campaign \
+            order by 1, 6, 3, 2, 5, 4",
+    },
+    Table {
+        name: "claims",
+        columns: &[
+            ("day", Kind::Time),
+            ("channel", Kind::Text),
+            ("campaign", Kind::Text),
+            ("impressions", Kind::Number),
+            ("clicks", Kind::Number),
+            ("conversions", Kind::Text),
+            ("value", Kind::Money),
+            ("currency", Kind::Text),
+            ("source", Kind::Text),
+        ],
+        sql: "select x.day_from, x.channel, coalesce(n.name, x.campaign), x.impressions, x.clicks, x.conversions, \
+            x.value_minor, x.currency, s.name from claim x \
+            join record r on r.id = x.record join source s on s.id = r.source \
+            left join name n on n.source = s.name and n.kind = 'campaign' and n.id = x.campaign \
+            order by 1, 9, 3, 2, 4, 5, 6",
+    },
 ];
 
 impl Store {

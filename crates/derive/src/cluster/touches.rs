@@ -20,6 +20,13 @@ const SCANNER_MICROS: i64 = 2_000_000;
 
 pub(crate) fn resolve(scene: &Scene<'_>, accounts: &Accounts, people: &mut People) -> Vec<Touch> {
     let mut touches: BTreeMap<TouchId, Touch> = BTreeMap::new();
+    // Of several records about one click id the first in order of source, stream and id counts.
+    let mut clicks: BTreeMap<&str, (&str, &fact::Click)> = BTreeMap::new();
+    for said in &scene.said {
+        if let Fact::Click(it) = said.fact {
+            clicks.entry(it.id.trim()).or_insert((said.source, it));
+        }
+    }
     for said in &scene.said {
         let Fact::Touch(it) = said.fact else { continue };
         let person = people.of_touch(scene, said.source, it);
@@ -32,8 +39,13 @@ pub(crate) fn resolve(scene: &Scene<'_>, accounts: &Accounts, people: &mut Peopl
         });
         let (campaign, _) = scene.named(said.source, NameOf::Campaign, it.campaign.as_ref());
         let (actor, actor_team) = scene.named(said.source, NameOf::Rep, it.actor.as_ref());
-        let campaign = campaign.or_else(|| it.attributes.get("utm_campaign").map(String::as_str));
-        let seen = Seen { touch: it, campaign, actor, actor_team };
+        let click = terms::clicks(it).find_map(|click| clicks.get(click.trim()).copied());
+        let campaign =
+            campaign.or_else(|| it.attributes.get("utm_campaign").map(String::as_str)).or_else(|| {
+                click.and_then(|(source, it)| scene.named(source, NameOf::Campaign, it.campaign.as_ref()).0)
+            });
+        let sold_as = click.and_then(|(_, click)| click.channel.as_deref());
+        let seen = Seen { touch: it, campaign, actor, actor_team, sold_as };
         let channel = channel::channel(&seen, scene.rules);
         let team = channel::team(&seen, channel.name.as_deref(), scene.rules);
         let touch = Touch {
@@ -47,7 +59,7 @@ pub(crate) fn resolve(scene: &Scene<'_>, accounts: &Accounts, people: &mut Peopl
             channel: channel.name,
             channel_rule: channel.rule,
             campaign: campaign.map(str::to_owned),
-            content: it.content.clone(),
+            content: it.content.clone().or_else(|| click?.1.content.clone()),
             actor: actor.map(str::to_owned),
             source: said.source.to_owned(),
             weight: it.weight,

@@ -1,6 +1,7 @@
 //! What a cluster of records comes to.
 
-use tributary_core::fact::{Entity, Silent};
+use tributary_core::Fact;
+use tributary_core::fact::{Click, Entity, Silent};
 
 use crate::world::{Said, account_at, anonymous, crm, email, person_at, touch_at};
 
@@ -146,4 +147,32 @@ fn a_deal_without_an_account_follows_its_primary_contact() {
     let rows = said.resolve();
     assert_eq!(rows.deals.len(), 1);
     assert_eq!(rows.deals[0].account, Some(rows.accounts[0].id));
+}
+
+#[test]
+fn a_click_id_tells_the_campaign_that_the_address_does_not() {
+    let click = Fact::Click(Click {
+        id: "Cj0".to_owned(),
+        channel: Some("display".to_owned()),
+        campaign: Some("brand".to_owned()),
+        content: Some("Analytics".to_owned()),
+        day: None,
+    });
+    let visit = |utm: Option<&str>| {
+        let utm = utm.map(str::to_owned);
+        Said::default()
+            .touch_with("web", "v", 3, &[anonymous("c")], move |touch| {
+                touch.attributes.insert("gclid".to_owned(), " Cj0".to_owned());
+                touch.attributes.extend(utm.map(|utm| ("utm_campaign".to_owned(), utm)));
+            })
+            .fact("ads", "clicks", "1/Cj0", click.clone())
+            .resolve()
+    };
+    let rows = visit(None);
+    let touch = touch_at(&rows, 3);
+    assert_eq!(
+        [touch.campaign.as_deref(), touch.channel.as_deref(), touch.content.as_deref()],
+        [Some("brand"), Some("display"), Some("Analytics")]
+    );
+    assert_eq!(touch_at(&visit(Some("ours")), 3).campaign.as_deref(), Some("ours"));
 }

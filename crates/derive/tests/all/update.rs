@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tributary_core::Time;
-use tributary_core::fact::{Entity, Fact, Name, NameOf};
+use tributary_core::fact::{Click, Entity, Fact, Name, NameOf};
 use tributary_derive::{Rules, rebuild, update};
 use tributary_store::Store;
 use tributary_store::facts::RecordFacts;
@@ -57,7 +57,7 @@ fn world(choices: &[(u8, u8, u8, u8)]) -> Vec<RecordFacts> {
         let (a, b) = (a % 6, b % 6);
         let at = i64::from(*c % 90);
         let address = format!("p{a}@firm{b}.example");
-        said = match what % 9 {
+        said = match what % 10 {
             0 => said.account("crm", &format!("a{a}"), &format!("firm{b}.example")),
             1 => said.person(source, &format!("p{a}"), &format!("a{b}"), &address, at),
             2 => said.deal(&format!("d{a}"), &format!("a{b}"), 1000 + at, at + 30),
@@ -68,6 +68,24 @@ fn world(choices: &[(u8, u8, u8, u8)]) -> Vec<RecordFacts> {
             5 => said.touch(source, &format!("t{index}"), at, &[anonymous(&format!("c{a}"))]),
             6 => said.alias(crm(&format!("p{a}")), crm(&format!("p{b}"))),
             7 => said.merge(Entity::Account, &format!("a{a}"), &format!("a{b}")),
+            8 => {
+                let click = Click {
+                    id: format!("g{a}"),
+                    channel: (b > 2).then(|| "display".to_owned()),
+                    campaign: Some(format!("Name {b}")),
+                    content: None,
+                    day: None,
+                };
+                said.fact("crm", "clicks", &format!("g{a}/{b}"), Fact::Click(click)).touch_with(
+                    "web",
+                    &format!("g{index}"),
+                    at,
+                    &[anonymous(&format!("c{b}"))],
+                    |touch| {
+                        touch.attributes.insert("gclid".to_owned(), format!("g{a}"));
+                    },
+                )
+            }
             _ => {
                 let name =
                     Name { of: NameOf::Campaign, id: format!("k{a}"), name: format!("Name {b}"), team: None };

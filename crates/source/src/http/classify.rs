@@ -32,6 +32,8 @@ pub enum Verdict {
     CursorLost(String),
     /// This stream can't be had.
     SkipStream(String),
+    /// This part of the stream can't be had.
+    SkipPart(String),
     /// What was asked does not exist for the vendor: our own mistake, or a changed API.
     Wrong(String),
 }
@@ -48,6 +50,7 @@ impl Verdict {
             Self::WindowTooBig(reason) => (NextStep::SplitWindow, reason),
             Self::CursorLost(reason) => (NextStep::Restart, reason),
             Self::SkipStream(reason) => (NextStep::SkipStream, reason),
+            Self::SkipPart(reason) => (NextStep::SkipPart, reason),
             Self::Wrong(reason) => (NextStep::Bug, reason),
         };
         Error::new(next, reason)

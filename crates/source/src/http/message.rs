@@ -40,6 +40,12 @@ impl Request {
         Ok(Self::post(address, "application/json", body))
     }
 
+    /// A `POST` of a form that only reads.
+    pub fn post_form(address: impl Into<String>, fields: &[(&str, &str)]) -> Self {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        Self::post(address, "application/x-www-form-urlencoded", body)
+    }
+
     pub(super) fn post(address: impl Into<String>, kind: &str, body: impl Into<Bytes>) -> Self {
         let request = Self::new(Method::POST, address).header("content-type", kind);
         Self { body: body.into(), ..request }

@@ -75,6 +75,14 @@ impl<'c> AsyncHttpClient<'c> for Bare {
             .header("accept", "application/json");
         async move {
             let response = self.send(&ours).await?;
+            let says_why = serde_json::from_slice::<serde_json::Value>(&response.body).is_ok();
+            if matches!(response.status, 401 | 403) && !says_why {
+                let status = response.status;
+                let message = format!(
+                    "the vendor refused to renew the sign-in (status {status}): check the client, then connect the source again"
+                );
+                return Err(Error::new(NextStep::Reauthorize, message));
+            }
             let mut theirs = HttpResponse::new(response.body.to_vec());
             *theirs.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::BAD_GATEWAY);
             *theirs.headers_mut() = response.headers;

@@ -159,6 +159,21 @@ pub struct SpendRow {
     pub amount: Money,
 }
 
+/// What an ad platform claims, as a record says it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "columns, documented in the migration")]
+pub struct ClaimRow {
+    pub record: i64,
+    pub day: Span,
+    pub channel: Option<String>,
+    pub campaign: Option<String>,
+    pub impressions: u64,
+    pub clicks: u64,
+    /// A plain decimal.
+    pub conversions: String,
+    pub value: Option<Money>,
+}
+
 /// An exchange rate as a record says it: one unit of `from` is `rate` units of `to` from `at` on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "columns, documented in the migration")]
@@ -177,5 +192,6 @@ pub struct RateRow {
 pub struct Loose {
     pub names: Vec<NameRow>,
     pub spend: Vec<SpendRow>,
+    pub claims: Vec<ClaimRow>,
     pub rates: Vec<RateRow>,
 }

@@ -76,7 +76,9 @@ pub(super) async fn error_4xx_is_not_tried_again(bench: &Bench<'_>) -> Result<()
     for Asked { address, body, .. } in bench.wire.journal().into_iter().filter(|it| it.status == Some(400)) {
         *asked.entry((address, body)).or_default() += 1;
     }
-    match asked.into_iter().find(|(_, times)| *times > 1) {
+    // Streams may begin with the same question: once each.
+    let streams = bench.subject.connector.streams().len();
+    match asked.into_iter().find(|(_, times)| *times > streams) {
         Some(((address, _), times)) => Err(format!("{address} was asked {times} times").into()),
         None => Ok(()),
     }

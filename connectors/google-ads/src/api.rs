@@ -1,0 +1,193 @@
+//! Google Ads' REST API: addresses, queries, and what its errors mean.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tributary_core::Time;
+use tributary_source::http::{Api, Auth, Http, Limit, OAuth, Request, Response, Verdict, classify};
+use tributary_source::{Environment, Error, ExposeSecret, NextStep, Settings};
+use url::Url;
+
+use crate::config::Config;
+
+/// One row as Google sends it: resources in lower camel case, 64-bit numbers as texts.
+pub(crate) type Row = Map<String, Value>;
+
+/// One page of a query.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Found {
+    #[serde(default)]
+    results: Vec<Row>,
+    next_page_token: Option<String>,
+}
+
+/// Rows of one request.
+pub(crate) struct Answer {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) next: Option<String>,
+    pub(crate) server_time: Option<Time>,
+}
+
+/// The API with one grant.
+#[derive(Clone, Debug)]
+pub(crate) struct Ads {
+    http: Http,
+    version: String,
+    login: Option<String>,
+}
+
+/// An ads account, and the manager account through which it is seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Customer {
+    pub(crate) id: String,
+    pub(crate) login: Option<String>,
+}
+
+impl Ads {
+    pub(crate) fn new(
+        settings: &Settings,
+        config: &Config,
+        environment: &Environment,
+    ) -> Result<Self, Error> {
+        let token_host = Url::parse(&config.token_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let developer = settings.secrets.get("developer_token");
+        let api = Api {
+            hosts: token_host.into_iter().collect(),
+            auth: Auth::Login(Arc::new(OAuth {
+                source: settings.source.clone(),
+                token_url: config.token_url.clone(),
+                client_id: config.client_id.clone(),
+                client_secret: Some(settings.secret("client_secret")?.clone()),
+                refresh_token: settings.secret("refresh_token")?.clone(),
+            })),
+            limit: Limit { per_second: 5.0, burst: 5, concurrent: 2 },
+            classify: meaning,
+            headers: developer.iter().map(|it| ("developer-token", it.expose_secret().to_owned())).collect(),
+            ..Api::new(config.url.clone())
+        };
+        let http = Http::new(api, environment)?;
+        Ok(Self { http, version: config.version.clone(), login: config.login_customer_id.clone() })
+    }
+
+    /// Asks one page of a query in an account.
+    pub(crate) async fn search(
+        &self,
+        customer: &Customer,
+        query: &str,
+        page: Option<&str>,
+    ) -> Result<Answer, Error> {
+        let path = format!("{}/customers/{}/googleAds:search", self.version, customer.id);
+        let mut body = json!({"query": query});
+        if let Some(page) = page {
+            body["pageToken"] = json!(page);
+        }
+        let mut request = Request::post_json(path, &body)?;
+        if let Some(login) = customer.login.as_ref().or(self.login.as_ref()) {
+            request = request.header("login-customer-id", login);
+        }
+        let response = self.http.send(&request).await?;
+        let found: Found = response.json()?;
+        Ok(Answer { rows: found.results, next: found.next_page_token, server_time: response.server_time() })
+    }
+
+    /// The accounts that the grant reaches directly, and the server's time.
+    pub(crate) async fn accessible(&self) -> Result<(Vec<String>, Option<Time>), Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Accessible {
+            #[serde(default)]
+            resource_names: Vec<String>,
+        }
+        let path = format!("{}/customers:listAccessibleCustomers", self.version);
+        let response = self.http.send(&Request::get(path)).await?;
+        let names: Accessible = response.json()?;
+        let ids = names.resource_names.iter().filter_map(|name| name.strip_prefix("customers/"));
+        Ok((ids.map(str::to_owned).collect(), response.server_time()))
+    }
+}
+
+/// The error inside a reply, alone or in a list.
+fn codes(body: &[u8]) -> Option<Vec<(String, String, Option<i64>)>> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let error = body.get("error").or_else(|| body.as_array()?.iter().find_map(|it| it.get("error")))?;
+    let details = error["details"].as_array().into_iter().flatten();
+    let errors = details.flat_map(|detail| detail["errors"].as_array().into_iter().flatten());
+    let code = |error: &Value| {
+        let (kind, code) = error["errorCode"].as_object()?.iter().next()?;
+        let delay = error.pointer("/details/quotaErrorDetails/retryDelay").and_then(Value::as_str);
+        let seconds = delay.and_then(|delay| delay.trim_end_matches('s').parse().ok());
+        Some((kind.clone(), code.as_str()?.to_owned(), seconds))
+    };
+    Some(errors.filter_map(code).collect())
+}
+
+/// The one place that says what a reply of Google Ads means: by its error code, never by its text.
+fn meaning(response: &Response, now: Time) -> Verdict {
+    let usual = || classify(response, now);
+    if response.status < 400 && !response.body.trim_ascii_start().starts_with(b"[") {
+        return usual();
+    }
+    let Some(codes) = codes(&response.body) else { return usual() };
+    let Some((kind, code, delay)) = codes.first() else { return usual() };
+    let status = response.status;
+    let told = |what: &str| format!("Google Ads {what} ({code}, status {status})");
+    let later = |seconds: i64| Some(Time(now.0 + seconds * 1_000_000));
+    match code.as_str() {
+        "OAUTH_TOKEN_EXPIRED" | "OAUTH_TOKEN_INVALID" => {
+            Verdict::AuthExpired(told("does not accept the token"))
+        }
+        "RESOURCE_EXHAUSTED" => {
+            let reason = told("has no operations left today");
+            Verdict::Throttled { until: later(delay.unwrap_or(24 * 60 * 60)), reason }
+        }
+        "RESOURCE_TEMPORARILY_EXHAUSTED" | "EXCESSIVE_SHORT_TERM_QUERY_RESOURCE_CONSUMPTION" => {
+            Verdict::Throttled { until: delay.and_then(later), reason: told("is asked too often") }
+        }
+        "EXCESSIVE_LONG_TERM_QUERY_RESOURCE_CONSUMPTION" => {
+            Verdict::Throttled { until: later(delay.unwrap_or(60 * 60)), reason: told("was asked too much") }
+        }
+        "CUSTOMER_NOT_ENABLED" | "CUSTOMER_NOT_FOUND" => {
+            Verdict::SkipPart(told("has this account no more: it is cancelled or was never finished"))
+        }
+        "USER_PERMISSION_DENIED" => Verdict::SkipPart(told(
+            "does not show this account: give the user access to it, or set `login_customer_id` to its manager account",
+        )),
+        "UNSUPPORTED_VERSION" => {
+            Verdict::Config(told("has switched this version off: set `version` to a newer one"))
+        }
+        "CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION" | "DEVELOPER_TOKEN_NOT_APPROVED" => {
+            Verdict::Config(told("lets this Cloud project read test accounts only: apply for access"))
+        }
+        "INVALID_PAGE_TOKEN" | "EXPIRED_PAGE_TOKEN" => Verdict::CursorLost(told("forgot where we were")),
+        _ if kind == "authenticationError" => {
+            Verdict::ReauthNeeded(told("does not accept the grant: give a new refresh token"))
+        }
+        _ if kind == "authorizationError" => Verdict::Config(told("does not allow this")),
+        _ if status >= 500 => usual(),
+        _ => Verdict::Wrong(told("refused the request")),
+    }
+}
+
+/// A value at a dotted path in lower camel case.
+pub(crate) fn at<'a>(row: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(row, |value, field| &value[field])
+}
+
+/// A text at a path, or a number as one; what Google leaves out is nothing.
+pub(crate) fn text(row: &Value, path: &str) -> Option<String> {
+    match at(row, path) {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A text that every row must have.
+pub(crate) fn needed(row: &Row, path: &str) -> Result<String, Error> {
+    let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+    row.get(first).and_then(|value| text(value, rest)).ok_or_else(|| {
+        Error::new(NextStep::Retry, format!("the reply has a row without `{path}`; the API may have changed"))
+    })
+}

@@ -1,0 +1,64 @@
+//! What a `[[source]]` with `connector = "google-ads"` may say.
+
+use serde::Deserialize;
+use tributary_source::{Error, NextStep, Settings};
+
+/// The settings of a Google Ads source, beside the secrets `client_secret`, `refresh_token` and `developer_token`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The API's address.
+    #[serde(default = "url")]
+    pub(crate) url: String,
+    /// Where access tokens come from.
+    #[serde(default = "token_url")]
+    pub(crate) token_url: String,
+    /// The API's version, such as `v25`.
+    #[serde(default = "version")]
+    pub(crate) version: String,
+    /// The OAuth client's id.
+    pub(crate) client_id: String,
+    /// Ids of ads accounts, digits only; all that can be seen without it.
+    #[serde(default)]
+    pub(crate) customers: Vec<String>,
+    /// The manager account through which they are seen.
+    #[serde(default)]
+    pub(crate) login_customer_id: Option<String>,
+    /// The first month of spend, `YYYY-MM`.
+    #[serde(default)]
+    pub(crate) start: Option<String>,
+}
+
+fn url() -> String {
+    "https://googleads.googleapis.com".to_owned()
+}
+
+fn token_url() -> String {
+    "https://oauth2.googleapis.com/token".to_owned()
+}
+
+fn version() -> String {
+    "v25".to_owned()
+}
+
+impl Config {
+    /// Reads and checks the settings.
+    pub(crate) fn read(settings: &Settings) -> Result<Self, Error> {
+        let config: Self = settings.parse()?;
+        let fault =
+            |what: String| Error::new(NextStep::FixConfig, format!("source `{}`: {what}", settings.source));
+        let is_id = |id: &String| id.len() <= 12 && !id.is_empty() && id.chars().all(|c| c.is_ascii_digit());
+        if let Some(id) = config.customers.iter().chain(&config.login_customer_id).find(|id| !is_id(id)) {
+            return Err(fault(format!("`{id}` is no account id: write its digits without dashes")));
+        }
+        let number = config.version.strip_prefix('v').unwrap_or_default();
+        if number.is_empty() || !number.chars().all(|c| c.is_ascii_digit()) {
+            return Err(fault(format!("`version` is `{}`, but must be such as v25", config.version)));
+        }
+        if let Some(start) = config.start.as_ref().filter(|start| crate::pull::Month::parse(start).is_none())
+        {
+            return Err(fault(format!("`start` is `{start}`, but must be a month such as 2025-01")));
+        }
+        Ok(config)
+    }
+}

@@ -1,0 +1,76 @@
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod config;
+mod normalize;
+mod pull;
+#[cfg(feature = "simulator")]
+mod simulator;
+
+use async_trait::async_trait;
+use tributary_source::{
+    Connector, Environment, Error, Finding, Mode, Normalized, Page, Part, Record, Settings, Source, Stream,
+    Task,
+};
+
+use api::Ads;
+use config::Config;
+#[cfg(feature = "simulator")]
+pub use simulator::SimulatedGoogleAds;
+
+/// The connector for Google Ads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GoogleAds;
+
+static STREAMS: [Stream; 4] = [
+    Stream { name: "campaigns", mode: Mode::Snapshot, sweeps: false },
+    Stream { name: "ad_groups", mode: Mode::Snapshot, sweeps: false },
+    Stream { name: "spend", mode: Mode::Windows, sweeps: false },
+    Stream { name: "clicks", mode: Mode::Keyset, sweeps: false },
+];
+
+impl Connector for GoogleAds {
+    fn name(&self) -> &'static str {
+        "google-ads"
+    }
+
+    fn normalizer_version(&self) -> u32 {
+        1
+    }
+
+    fn streams(&self) -> &'static [Stream] {
+        &STREAMS
+    }
+
+    fn connect(&self, settings: &Settings, environment: &Environment) -> Result<Box<dyn Source>, Error> {
+        let config = Config::read(settings)?;
+        let ads = Ads::new(settings, &config, environment)?;
+        Ok(Box::new(Connection { ads, config }))
+    }
+
+    fn normalize(&self, _: &Settings, record: &Record) -> Normalized {
+        normalize::normalize(record)
+    }
+}
+
+/// A connection with one grant.
+struct Connection {
+    ads: Ads,
+    config: Config,
+}
+
+#[async_trait]
+impl Source for Connection {
+    async fn check(&self) -> Result<Vec<Finding>, Error> {
+        pull::check(&self.ads, &self.config).await
+    }
+
+    /// Ads accounts; for spend, each month of them.
+    async fn parts(&self, stream: &Stream) -> Result<Vec<Part>, Error> {
+        pull::parts(&self.ads, &self.config, stream.name).await
+    }
+
+    async fn pull(&self, task: &Task) -> Result<Page, Error> {
+        pull::pull(&self.ads, task).await
+    }
+}

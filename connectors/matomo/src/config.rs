@@ -1,0 +1,44 @@
+//! What a `[[source]]` with `connector = "matomo"` may say.
+
+use serde::Deserialize;
+use tributary_core::time::{When, Zone};
+use tributary_source::{Error, NextStep, Settings};
+
+/// The settings of a Matomo source, beside the secret `token`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The server's address, such as `https://matomo.example.com`.
+    pub(crate) url: String,
+    /// Ids of the sites to read; every site that the token may see without it.
+    #[serde(default)]
+    pub(crate) sites: Vec<u32>,
+    /// The first day to read, `YYYY-MM-DD`.
+    #[serde(default)]
+    pub(crate) start: Option<String>,
+    /// Visits a request, 1 to 2000.
+    #[serde(default = "page_size")]
+    pub(crate) page_size: usize,
+}
+
+fn page_size() -> usize {
+    500
+}
+
+impl Config {
+    /// Reads and checks the settings.
+    pub(crate) fn read(settings: &Settings) -> Result<Self, Error> {
+        let config: Self = settings.parse()?;
+        let fault =
+            |what: String| Error::new(NextStep::FixConfig, format!("source `{}`: {what}", settings.source));
+        if !(1..=2000).contains(&config.page_size) {
+            return Err(fault(format!("`page_size` is {}, but must be 1 to 2000", config.page_size)));
+        }
+        if let Some(start) = &config.start
+            && (start.len() != 10 || When::parse(start, &Zone::default()).is_err())
+        {
+            return Err(fault(format!("`start` is `{start}`, but must be a day such as 2025-01-31")));
+        }
+        Ok(config)
+    }
+}

@@ -1,0 +1,147 @@
+//! How each stream is read.
+//!
+//! Visits are sorted by their last action, which moves as they grow: a page begins at the last action of the page
+//! before it, so that a visit which grew meanwhile comes again instead of pushing another one out of sight.
+
+use serde::{Deserialize, Serialize};
+use tributary_core::Time;
+use tributary_core::time::Zone;
+use tributary_source::http::paging::{resume, resumed};
+use tributary_source::{Covers, Cursor, Error, Finding, Next, NextStep, Page, Part, Record, Span, Task};
+
+use crate::api::{Row, Rows, Server, needed};
+use crate::config::Config;
+
+/// A visit may grow until its visitor was idle for half an hour; a quarter more for slow trackers.
+const SETTLED_SECONDS: i64 = 45 * 60;
+/// What was tracked late is at most so much older than what was seen.
+const LOOK_BACK_SECONDS: i64 = 24 * 60 * 60;
+
+/// Where a span stands, in seconds.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    /// Visits are taken up to this last action.
+    until: i64,
+    /// The last action that the page begins with.
+    from: i64,
+    /// Visits of exactly that last action that were read already, where a page has no other.
+    offset: u64,
+    /// The latest last action taken.
+    highest: i64,
+}
+
+fn cursor(at: i64) -> Cursor {
+    Cursor(format!("v1 {at}"))
+}
+
+fn read_cursor(cursor: &Cursor) -> Result<i64, Error> {
+    let at = cursor.0.strip_prefix("v1 ").and_then(|text| text.parse().ok());
+    at.ok_or_else(|| Error::new(NextStep::Restart, "the cursor was written by another version"))
+}
+
+pub(crate) async fn parts(server: &Server, config: &Config, stream: &str) -> Result<Vec<Part>, Error> {
+    if stream == "sites" {
+        return Ok(vec![Part::default()]);
+    }
+    if !config.sites.is_empty() {
+        return Ok(config.sites.iter().map(|site| Part(site.to_string())).collect());
+    }
+    let rows = server.sites().await?.rows;
+    rows.iter().map(|row| Ok(Part(needed(row, "idsite")?.to_string()))).collect()
+}
+
+pub(crate) async fn pull(server: &Server, config: &Config, task: &Task) -> Result<Page, Error> {
+    let before = match &task.span {
+        Span::Since(None) => None,
+        Span::Since(Some(cursor)) => Some(read_cursor(cursor)?),
+        Span::Sweep | Span::Window(_) => {
+            return Err(Error::new(NextStep::Bug, "matomo has neither sweeps nor windows"));
+        }
+    };
+    match task.stream {
+        "sites" => sites(server, task).await,
+        "visits" => visits(server, config, task, before).await,
+        other => Err(Error::new(NextStep::Bug, format!("matomo has no stream `{other}`"))),
+    }
+}
+
+async fn sites(server: &Server, task: &Task) -> Result<Page, Error> {
+    // There is one page: a place to go on from was written by another version.
+    if task.resume.is_some() {
+        return Err(Error::new(NextStep::Restart, "a list of sites has one page"));
+    }
+    let Rows { rows, server_time } = server.sites().await?;
+    let record = |row: &Row| Ok(record("sites", needed(row, "idsite")?.to_string(), None, row));
+    let records = rows.iter().map(record).collect::<Result<Vec<_>, Error>>()?;
+    let total = records.len() as u64;
+    let next = Next::Done(cursor(0));
+    Ok(Page { progress: Some((total, total)), ..page(records, next, Covers::Replace, server_time) })
+}
+
+async fn visits(server: &Server, config: &Config, task: &Task, before: Option<i64>) -> Result<Page, Error> {
+    let resumed = resumed::<Place>(task.resume.as_ref())?;
+    let from = before.map_or(0, |before| before - LOOK_BACK_SECONDS);
+    let place = resumed.unwrap_or(Place { until: i64::MAX, from, offset: 0, highest: before.unwrap_or(0) });
+    let limit = config.page_size;
+    let site = &task.part.0;
+    let Rows { rows, server_time } =
+        server.visits(site, &range(config, place.from), place.from, place.offset, limit).await?;
+    // The server's own clock decides what may still grow; a server that does not tell it is believed to the second.
+    let settled = server_time.map_or(i64::MAX, |now| now.0 / 1_000_000 - SETTLED_SECONDS);
+    let until = place.until.min(settled);
+    let mut records = Vec::new();
+    let mut last = place.from;
+    let mut grows = false;
+    for row in &rows {
+        let at = needed(row, "serverTimestamp")?;
+        if at > until {
+            grows = true;
+            break;
+        }
+        last = last.max(at);
+        let id = format!("{site}/{}", needed(row, "idVisit")?);
+        records.push(record("visits", id, Some(Time::from_seconds(at)), row));
+    }
+    let highest = records.iter().filter_map(|record| record.stamp).map(|at| at.0 / 1_000_000);
+    let highest = highest.fold(place.highest, i64::max);
+    let next = if grows || rows.len() < limit {
+        Next::Done(cursor(highest))
+    } else {
+        let offset = if last > place.from { 0 } else { place.offset + rows.len() as u64 };
+        Next::More(resume(&Place { until, from: last, offset, highest })?)
+    };
+    Ok(page(records, next, Covers::Upsert, server_time))
+}
+
+/// The days that are asked for. Days of the site's zone begin up to 14 hours before those of UTC; those to come hold
+/// nothing.
+fn range(config: &Config, from: i64) -> String {
+    let begin = Time::from_seconds(from).plus_days(-1).date_in(&Zone::default());
+    let begin = match &config.start {
+        Some(start) if *start > begin => start.clone(),
+        _ => begin.max("2000-01-01".to_owned()),
+    };
+    format!("{begin},2099-12-31")
+}
+
+fn page(records: Vec<Record>, next: Next, covers: Covers, server_time: Option<Time>) -> Page {
+    Page { records, rejects: Vec::new(), seen: Vec::new(), next, covers, server_time, progress: None }
+}
+
+fn record(stream: &'static str, id: String, stamp: Option<Time>, row: &Row) -> Record {
+    let body = Some(serde_json::Value::Object(row.clone()).to_string().into_bytes().into_boxed_slice());
+    Record { stream, id, stamp, body, origin: None }
+}
+
+/// Proves the token, and that each configured site may be seen.
+pub(crate) async fn check(server: &Server, config: &Config) -> Result<Vec<Finding>, Error> {
+    let rows = server.sites().await?.rows;
+    let known = rows.iter().map(|row| needed(row, "idsite")).collect::<Result<Vec<_>, Error>>()?;
+    let missing = config.sites.iter().filter(|site| !known.contains(&i64::from(**site)));
+    let finding = |site| Finding {
+        code: "site-hidden".to_owned(),
+        message: format!("the token may not see site {site}: give its user view access"),
+    };
+    Ok(missing.map(finding).collect())
+}
