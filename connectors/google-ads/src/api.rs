@@ -62,7 +62,11 @@ impl Ads {
                 client_secret: Some(settings.secret("client_secret")?.clone()),
                 refresh_token: settings.secret("refresh_token")?.clone(),
             })),
-            limit: Limit { per_second: 5.0, burst: 5, concurrent: 2 },
+            limit: Limit {
+                per_second: config.requests_per_second,
+                burst: config.requests_per_second.ceil() as u32,
+                concurrent: 2,
+            },
             classify: meaning,
             headers: developer.iter().map(|it| ("developer-token", it.expose_secret().to_owned())).collect(),
             ..Api::new(config.url.clone())

@@ -24,6 +24,9 @@ pub(crate) struct Config {
     /// The manager account through which they are seen.
     #[serde(default)]
     pub(crate) login_customer_id: Option<String>,
+    /// Requests a second.
+    #[serde(default = "requests_per_second")]
+    pub(crate) requests_per_second: f64,
     /// The first month of spend, `YYYY-MM`.
     #[serde(default)]
     pub(crate) start: Option<String>,
@@ -35,6 +38,10 @@ fn url() -> String {
 
 fn token_url() -> String {
     "https://oauth2.googleapis.com/token".to_owned()
+}
+
+fn requests_per_second() -> f64 {
+    5.0
 }
 
 fn version() -> String {
@@ -50,6 +57,9 @@ impl Config {
         let is_id = |id: &String| id.len() <= 12 && !id.is_empty() && id.chars().all(|c| c.is_ascii_digit());
         if let Some(id) = config.customers.iter().chain(&config.login_customer_id).find(|id| !is_id(id)) {
             return Err(fault(format!("`{id}` is no account id: write its digits without dashes")));
+        }
+        if !(config.requests_per_second > 0.0 && config.requests_per_second.is_finite()) {
+            return Err(fault("`requests_per_second` must be more than 0".to_owned()));
         }
         let number = config.version.strip_prefix('v').unwrap_or_default();
         if number.is_empty() || !number.chars().all(|c| c.is_ascii_digit()) {

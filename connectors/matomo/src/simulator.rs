@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tributary_core::Time;
 use tributary_sandbox::simulator::{Api, Call, Habits, Reply, Simulator};
-use tributary_sandbox::{OWN_DOMAIN, TIME_ZONE, TouchRow, World};
+use tributary_sandbox::{OWN_DOMAIN, TIME_ZONE, Tool, TouchRow, World};
 use tributary_source::environment::Vendor;
 use tributary_source::http::{Response, Sent, Verdict};
 use tributary_source::testkit::{Change, Clock, Simulated};
@@ -60,7 +60,7 @@ impl Log {
                 }
             }
         }
-        let web = world.touches.iter().enumerate().filter(|(_, touch)| touch.device != 0);
+        let web = world.touches.iter().enumerate().filter(|(index, _)| world.tool(*index) == Tool::Web);
         let visit = |(place, (index, touch)): (usize, (usize, &tributary_sandbox::Touch))| {
             let row = world.touch_row(index);
             let told = row.anonymous_id.as_deref().and_then(|browser| known.get(&(browser, touch.at)));

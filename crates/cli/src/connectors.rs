@@ -9,6 +9,7 @@ pub(crate) fn all() -> Vec<Arc<dyn Connector>> {
     vec![
         Arc::new(tributary_files::Files),
         Arc::new(tributary_google_ads::GoogleAds),
+        Arc::new(tributary_hubspot::HubSpot),
         Arc::new(tributary_matomo::Matomo),
         Arc::new(tributary_tryton::Tryton),
     ]

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tributary_core::Time;
 use tributary_core::time::Zone;
 
 use crate::TIME_ZONE;
-use crate::world::{Outcome, World};
+use crate::channel::Channel;
+use crate::row::Tool;
+use crate::world::{Alias, Outcome, Spend, World};
 
 /// Why the world could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +34,6 @@ pub fn write_csv(
 ) -> Result<(), WriteError> {
     std::fs::create_dir_all(folder).map_err(|error| WriteError::Folder(folder.to_owned(), error))?;
     let mut files = Files { folder, progress };
-    let zone = Zone::parse(TIME_ZONE).unwrap_or_default();
-    let date = |day: Time| day.date_in(&zone);
     files.write("accounts.csv", world.accounts.len(), |index, rows| {
         let it = &world.accounts[index];
         rows.add(AccountRow {
@@ -107,36 +106,33 @@ pub fn write_csv(
         }
         rows.add(row)
     })?;
-    files.write("spend.csv", world.spend.len(), |index, rows| {
-        let it = &world.spend[index];
-        let campaign = &world.campaigns[it.campaign];
-        rows.add(SpendRow {
-            date: date(it.day),
-            channel: campaign.channel.name(),
-            campaign: &campaign.name,
-            amount: it.amount.to_decimal().to_string(),
-            currency: it.amount.currency.code(),
-        })
+    files.spend(world, |_| true)?;
+    files.aliases(world, |_| true)?;
+    files.rates(world)
+}
+
+/// Writes what neither the CRM nor the site nor Google tells: the sheets of all other tools.
+///
+/// They know accounts by their domain and people by their address.
+pub fn write_sheets(
+    world: &World,
+    folder: &Path,
+    progress: &mut dyn FnMut(&str, u64, u64),
+) -> Result<(), WriteError> {
+    std::fs::create_dir_all(folder).map_err(|error| WriteError::Folder(folder.to_owned(), error))?;
+    let mut files = Files { folder, progress };
+    files.write("accounts.csv", world.accounts.len(), |index, rows| {
+        let it = &world.accounts[index];
+        rows.add(SheetAccountRow { id: &it.id, domain: &it.domain, segment: it.segment })
     })?;
-    files.write("aliases.csv", world.aliases.len(), |index, rows| {
-        let it = &world.aliases[index];
-        rows.add(AliasRow {
-            kind_a: it.a.0,
-            id_a: &it.a.1,
-            kind_b: it.b.0,
-            id_b: &it.b.1,
-            seen_at: it.seen_at.to_string(),
-        })
+    files.write("touches.csv", world.touches.len(), |index, rows| {
+        if world.tool(index) == Tool::Sheets { rows.add(world.sheet_row(index)) } else { Ok(()) }
     })?;
-    files.write("rates.csv", world.rates.len(), |index, rows| {
-        let it = &world.rates[index];
-        rows.add(RateRow {
-            date: date(it.day),
-            from: it.from.code(),
-            to: it.to.code(),
-            rate: it.rate.to_string(),
-        })
-    })
+    files.spend(world, |it| {
+        !matches!(world.campaigns[it.campaign].channel, Channel::PaidSearch | Channel::Display)
+    })?;
+    files.aliases(world, |it| it.a.0 == "email" && it.b.0 == "email")?;
+    files.rates(world)
 }
 
 struct Files<'a> {
@@ -154,6 +150,53 @@ impl Rows {
 }
 
 impl Files<'_> {
+    fn spend(&mut self, world: &World, counts: impl Fn(&Spend) -> bool) -> Result<(), WriteError> {
+        let zone = Zone::parse(TIME_ZONE).unwrap_or_default();
+        self.write("spend.csv", world.spend.len(), |index, rows| {
+            let it = &world.spend[index];
+            if !counts(it) {
+                return Ok(());
+            }
+            let campaign = &world.campaigns[it.campaign];
+            rows.add(SpendRow {
+                date: it.day.date_in(&zone),
+                channel: campaign.channel.name(),
+                campaign: &campaign.name,
+                amount: it.amount.to_decimal().to_string(),
+                currency: it.amount.currency.code(),
+            })
+        })
+    }
+
+    fn aliases(&mut self, world: &World, counts: impl Fn(&Alias) -> bool) -> Result<(), WriteError> {
+        self.write("aliases.csv", world.aliases.len(), |index, rows| {
+            let it = &world.aliases[index];
+            if !counts(it) {
+                return Ok(());
+            }
+            rows.add(AliasRow {
+                kind_a: it.a.0,
+                id_a: &it.a.1,
+                kind_b: it.b.0,
+                id_b: &it.b.1,
+                seen_at: it.seen_at.to_string(),
+            })
+        })
+    }
+
+    fn rates(&mut self, world: &World) -> Result<(), WriteError> {
+        let zone = Zone::parse(TIME_ZONE).unwrap_or_default();
+        self.write("rates.csv", world.rates.len(), |index, rows| {
+            let it = &world.rates[index];
+            rows.add(RateRow {
+                date: it.day.date_in(&zone),
+                from: it.from.code(),
+                to: it.to.code(),
+                rate: it.rate.to_string(),
+            })
+        })
+    }
+
     fn write(
         &mut self,
         name: &str,
@@ -186,6 +229,13 @@ struct AccountRow<'a> {
     region: &'a str,
     segment: &'a str,
     owner: &'a str,
+}
+
+#[derive(Serialize)]
+struct SheetAccountRow<'a> {
+    id: &'a str,
+    domain: &'a str,
+    segment: &'a str,
 }
 
 #[derive(Serialize)]

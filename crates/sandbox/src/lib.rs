@@ -17,9 +17,9 @@ mod truth;
 mod world;
 
 pub use channel::Channel;
-pub use file::{WriteError, write_csv};
+pub use file::{WriteError, write_csv, write_sheets};
 pub use plan::Plan;
-pub use row::TouchRow;
+pub use row::{Tool, TouchRow};
 pub use truth::{Effect, Truth};
 pub use world::{
     Account, Alias, Campaign, Committee, Deal, Known, Nature, Outcome, Person, Rate, Rep, Revival, Spend,

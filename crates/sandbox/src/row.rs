@@ -44,7 +44,38 @@ pub struct TouchRow<'a> {
     pub machine: Option<&'a str>,
 }
 
+/// Which kind of tool reports a touch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// Web analytics: whatever has a cookie.
+    Web,
+    /// The CRM: what the company's own sales people did.
+    Crm,
+    /// All others: mail, webinar, event and advertising tools that export sheets.
+    Sheets,
+}
+
 impl World {
+    /// Which kind of tool reports a touch.
+    pub fn tool(&self, index: usize) -> Tool {
+        let touch = &self.touches[index];
+        match touch.channel {
+            _ if touch.device != 0 => Tool::Web,
+            Channel::Sdr | Channel::AeMeeting if touch.actor.is_some() => Tool::Crm,
+            _ => Tool::Sheets,
+        }
+    }
+
+    /// The row in which a sheet reports a touch: sheets know people by their address.
+    pub fn sheet_row(&self, index: usize) -> TouchRow<'_> {
+        let mut row = self.touch_row(index);
+        if row.person.take().is_some() {
+            let person = self.touches[index].person.map(|person| &self.people[person]);
+            row.email = person.map(|person| Cow::Borrowed(person.email.as_str()));
+        }
+        row
+    }
+
     /// The row that reports a touch.
     pub fn touch_row(&self, index: usize) -> TouchRow<'_> {
         let touch = &self.touches[index];

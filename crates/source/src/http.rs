@@ -29,6 +29,7 @@ pub use classify::{Verdict, classify};
 pub use limit::{Limit, Quota};
 pub use message::{Request, Response, Sent};
 pub use oauth::OAuth;
+pub use reqwest::header::HeaderMap as Headers;
 
 use crate::environment::Environment;
 use crate::error::{Error, NextStep};
@@ -81,6 +82,8 @@ impl Api {
 #[derive(Clone)]
 pub struct Http {
     inner: Arc<Inner>,
+    /// A narrower limit that these requests keep beside the account's.
+    narrow: Option<Arc<Limiter>>,
 }
 
 struct Inner {
@@ -134,7 +137,13 @@ impl Http {
                 session: auth::Session::default(),
                 environment,
             }),
+            narrow: None,
         })
+    }
+
+    /// The same account, for a class of requests that has a limit of its own beside the account's.
+    pub fn narrowed(&self, limit: &Limit) -> Self {
+        Self { inner: Arc::clone(&self.inner), narrow: Some(Arc::new(Limiter::new(limit))) }
     }
 
     /// Sends a request, waiting for limits, signing in when needed, trying again what may pass.
@@ -174,7 +183,9 @@ impl Http {
                 let message = format!("{reason}: the vendor asks to wait until {until}");
                 Error::new(NextStep::Wait(until), message)
             };
-            inner.limiter.admit(PATIENCE).await.map_err(|wait| hold(wait, "the account is held"))?;
+            for limiter in self.narrow.iter().map(Arc::as_ref).chain([&inner.limiter]) {
+                limiter.admit(PATIENCE).await.map_err(|wait| hold(wait, "the account is held"))?;
+            }
             tries.begin();
             let sent = Instant::now();
             let outcome = self.once(request, url.clone(), credential).await;

@@ -206,9 +206,18 @@ impl SourceConfig {
 
     /// What the connector is given, its secrets read from the environment.
     pub(crate) fn settings(&self, config: &super::Config) -> Result<Settings, Diagnostic> {
+        self.settings_with(config, |variable| std::env::var(variable))
+    }
+
+    /// What the connector is given, its secrets looked up by the names of their variables.
+    pub(crate) fn settings_with(
+        &self,
+        config: &super::Config,
+        look_up: impl Fn(&str) -> Result<String, std::env::VarError>,
+    ) -> Result<Settings, Diagnostic> {
         let mut settings = self.settings_without_secrets(config);
         for (key, secret) in &self.secrets {
-            let value = std::env::var(&secret.variable).map_err(|_| {
+            let value = look_up(&secret.variable).map_err(|_| {
                 let message = format!("the environment variable `{}` is not set", secret.variable);
                 config.text.at(secret.span.clone(), message)
             })?;

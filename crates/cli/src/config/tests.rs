@@ -1,5 +1,10 @@
 //! What a configuration may say, and how mistakes in it are shown.
 
+use std::sync::Arc;
+
+use tributary_core::Time;
+use tributary_source::Environment;
+
 use super::*;
 
 const CONNECTORS: &[&str] = &["files", "tryton"];
@@ -35,7 +40,16 @@ fn the_example_shows_every_option() {
     );
     assert!(!config.pipelines.is_empty() && !config.milestones.is_empty() && !config.rules.reps.is_empty());
     assert!(!config.rules.channels.is_empty() && !config.rules.teams.is_empty());
-    assert_eq!(config.sources.len(), crate::connectors::names().len());
+    let mut shown: Vec<&str> = config.sources.iter().map(|source| source.connector).collect();
+    shown.sort_unstable();
+    assert_eq!(shown, crate::connectors::names());
+    // Each connector accepts what is shown of it, up to what only a sign-in could tell.
+    let environment = Environment::new(Arc::new(|| Time(0)));
+    for source in &config.sources {
+        let settings = source.settings_with(&config, |_| Ok("secret".into())).unwrap();
+        let connected = crate::connectors::named(source.connector).connect(&settings, &environment);
+        assert!(connected.is_ok(), "{}: {}", source.id, connected.map(|_| ()).unwrap_err());
+    }
 }
 
 #[test]

@@ -1,0 +1,302 @@
+//! HubSpot's CRM API: addresses, objects on the wire, and what its errors mean.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tributary_core::Time;
+use tributary_core::time::{DAY_MICROS, Zone};
+use tributary_source::http::{Api, Auth, Http, Limit, OAuth, Quota, Request, Response, Verdict, classify};
+use tributary_source::{Environment, Error, NextStep, Settings};
+use url::Url;
+
+use crate::config::Config;
+
+/// Ids of one batch with history; HubSpot takes more without.
+pub(crate) const BATCH: usize = 50;
+/// Ids of one question for associations.
+pub(crate) const ASSOCIATIONS: usize = 1000;
+/// Results of one search.
+const SEARCHED: usize = 100;
+
+/// One page of a list or search.
+#[derive(Debug, Deserialize)]
+struct Listed {
+    results: Vec<Value>,
+    paging: Option<Paging>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Paging {
+    next: Option<Cursor>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Cursor {
+    after: String,
+}
+
+/// Rows of one request.
+pub(crate) struct Answer {
+    pub(crate) rows: Vec<Value>,
+    pub(crate) next: Option<String>,
+    pub(crate) server_time: Option<Time>,
+}
+
+/// One HubSpot account.
+#[derive(Clone, Debug)]
+pub(crate) struct Crm {
+    http: Http,
+    search: Http,
+    version: String,
+    page_size: usize,
+}
+
+impl Crm {
+    pub(crate) fn new(
+        settings: &Settings,
+        config: &Config,
+        environment: &Environment,
+    ) -> Result<Self, Error> {
+        let token_url = config.token_url.clone();
+        let token_url =
+            token_url.unwrap_or_else(|| format!("{}/oauth/2026-03/token", config.url.trim_end_matches('/')));
+        let token_host = Url::parse(&token_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let auth = match &config.client_id {
+            None => Auth::Bearer(settings.secret("token")?.clone()),
+            Some(client_id) => Auth::Login(Arc::new(OAuth {
+                source: settings.source.clone(),
+                token_url,
+                client_id: client_id.clone(),
+                client_secret: Some(settings.secret("client_secret")?.clone()),
+                refresh_token: settings.secret("refresh_token")?.clone(),
+            })),
+        };
+        let per_second = config.requests_per_second;
+        let api = Api {
+            hosts: token_host.into_iter().collect(),
+            auth,
+            limit: Limit { per_second, burst: per_second.ceil() as u32, concurrent: 4 },
+            quota,
+            classify: meaning,
+            ..Api::new(config.url.clone())
+        };
+        let http = Http::new(api, environment)?;
+        // Searches have a limit of five a second of their own, which other tools of the account share.
+        let searches = per_second.min(4.0);
+        let search = http.narrowed(&Limit { per_second: searches, burst: 1, concurrent: 4 });
+        Ok(Self { http, search, version: config.version.clone(), page_size: config.page_size })
+    }
+
+    /// One page of the objects of a type, those that are archived or those that are not.
+    pub(crate) async fn list(
+        &self,
+        kind: &str,
+        properties: &[&str],
+        archived: Archived,
+        after: Option<&str>,
+    ) -> Result<Answer, Error> {
+        let request = Request::get(format!("crm/objects/{}/{kind}", self.version))
+            .query("limit", self.page_size)
+            .query("archived", archived == Archived::Yes)
+            .query("properties", properties.join(","));
+        self.answer(
+            &self.http,
+            &after.into_iter().fold(request, |request, after| request.query("after", after)),
+        )
+        .await
+    }
+
+    /// Objects that fit all filters, by id upwards, from the one after `after` on.
+    ///
+    /// Pages are new questions, each from the last id on: a question gives at most 10,000 results.
+    pub(crate) async fn search(
+        &self,
+        kind: &str,
+        properties: &[&str],
+        filter: &Value,
+        after: u64,
+    ) -> Result<Answer, Error> {
+        let beyond = json!({"propertyName": "hs_object_id", "operator": "GT", "value": after.to_string()});
+        let body = json!({
+            "filterGroups": [{"filters": [filter, beyond]}],
+            "sorts": ["hs_object_id"],
+            "properties": properties,
+            "limit": self.page_size.min(SEARCHED),
+        });
+        let path = format!("crm/objects/{}/{kind}/search", self.version);
+        self.answer(&self.search, &Request::post_json(path, &body)?).await
+    }
+
+    /// The history of a property of some objects.
+    pub(crate) async fn history(
+        &self,
+        kind: &str,
+        ids: &[String],
+        property: &str,
+    ) -> Result<Vec<Value>, Error> {
+        let mut out = Vec::new();
+        for ids in ids.chunks(BATCH) {
+            let inputs: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+            let body = json!({"inputs": inputs, "properties": [], "propertiesWithHistory": [property]});
+            let path = format!("crm/objects/{}/{kind}/batch/read", self.version);
+            out.extend(self.answer(&self.http, &Request::post_json(path, &body)?).await?.rows);
+        }
+        Ok(out)
+    }
+
+    /// What some objects are associated with, of one type.
+    pub(crate) async fn associations(
+        &self,
+        from: &str,
+        to: &str,
+        ids: &[String],
+    ) -> Result<Vec<Value>, Error> {
+        let path = format!("crm/associations/{}/{from}/{to}/batch/read", self.version);
+        let mut out = Vec::new();
+        for ids in ids.chunks(ASSOCIATIONS) {
+            let mut inputs: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+            while !inputs.is_empty() {
+                let request = Request::post_json(path.clone(), &json!({"inputs": inputs}))?;
+                let rows = self.answer(&self.http, &request).await?.rows;
+                // An object with many associations has further pages of its own.
+                let further = |row: &Value| {
+                    let after = row.pointer("/paging/next/after")?;
+                    Some(json!({"id": row["from"]["id"], "after": after}))
+                };
+                inputs = rows.iter().filter_map(further).collect();
+                out.extend(rows);
+            }
+        }
+        Ok(out)
+    }
+
+    /// One page of the account's owners.
+    pub(crate) async fn owners(&self, after: Option<&str>) -> Result<Answer, Error> {
+        let request = Request::get(format!("crm/owners/{}", self.version)).query("limit", self.page_size);
+        self.answer(
+            &self.http,
+            &after.into_iter().fold(request, |request, after| request.query("after", after)),
+        )
+        .await
+    }
+
+    /// The pipelines of deals.
+    pub(crate) async fn pipelines(&self) -> Result<Answer, Error> {
+        self.answer(&self.http, &Request::get(format!("crm/pipelines/{}/deals", self.version))).await
+    }
+
+    async fn answer(&self, http: &Http, request: &Request) -> Result<Answer, Error> {
+        let response = http.send(request).await?;
+        let listed: Listed = response.json()?;
+        let next = listed.paging.and_then(|paging| paging.next).map(|next| next.after);
+        Ok(Answer { rows: listed.results, next, server_time: response.server_time() })
+    }
+}
+
+/// Which records a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Archived {
+    Yes,
+    No,
+}
+
+/// HubSpot's own headers, which may be missing on any reply.
+fn quota(headers: &tributary_source::http::Headers) -> Option<Quota> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    let remaining = number("x-hubspot-ratelimit-remaining")?;
+    let reset = Duration::from_millis(number("x-hubspot-ratelimit-interval-milliseconds")?);
+    // Only where it gets tight: the documented rate is kept anyway.
+    (remaining < 20).then_some(Quota { remaining, reset })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fault {
+    #[serde(default)]
+    category: String,
+    #[serde(default)]
+    policy_name: String,
+    #[serde(default)]
+    errors: Vec<FaultDetail>,
+}
+
+#[derive(Deserialize)]
+struct FaultDetail {
+    context: Option<Value>,
+}
+
+/// The one place that says what a reply of HubSpot means. Its messages are not shown: some quote what was asked.
+fn meaning(response: &Response, now: Time) -> Verdict {
+    let fault = || serde_json::from_slice::<Fault>(&response.body).ok();
+    let status = response.status;
+    match status {
+        401 => {
+            Verdict::AuthExpired("HubSpot does not accept the token (status 401): make a new key".to_owned())
+        }
+        403 => match fault().filter(|fault| fault.category == "MISSING_SCOPES") {
+            Some(fault) => Verdict::SkipStream(format!(
+                "the key lacks {} (status 403): add it to the key's scopes",
+                scopes(&fault).unwrap_or_else(|| "a scope".to_owned())
+            )),
+            None => Verdict::Config("HubSpot does not allow this to the key (status 403)".to_owned()),
+        },
+        429 => {
+            let policy = fault().map(|fault| fault.policy_name).unwrap_or_default();
+            let reason =
+                format!("too many requests ({}, status 429)", if policy.is_empty() { "?" } else { &policy });
+            let usual = match classify(response, now) {
+                Verdict::Throttled { until, .. } => until,
+                _ => None,
+            };
+            let until = match policy.as_str() {
+                "DAILY" => Some(Zone::default().day_of(now).until),
+                "SECONDLY" => usual.or(Some(Time(now.0 + 1_000_000))),
+                "TEN_SECONDLY_ROLLING" => usual.or(Some(Time(now.0 + 10_000_000))),
+                _ => usual,
+            };
+            Verdict::Throttled { until, reason }
+        }
+        404 => Verdict::Config(
+            "HubSpot knows no such address (status 404): check `version` and `url`".to_owned(),
+        ),
+        423 => Verdict::Transient("HubSpot has locked the records for a moment (status 423)".to_owned()),
+        477 => {
+            let reason = "HubSpot is moving the account (status 477)".to_owned();
+            match classify(response, now) {
+                Verdict::Throttled { until: Some(until), .. } => {
+                    Verdict::Throttled { until: Some(until), reason }
+                }
+                _ => Verdict::Throttled { until: Some(Time(now.0 + DAY_MICROS / 24)), reason },
+            }
+        }
+        530 => Verdict::Config("the token is not one of HubSpot's (status 530): copy it again".to_owned()),
+        _ => classify(response, now),
+    }
+}
+
+/// The scopes that an error names; names of scopes only.
+fn scopes(fault: &Fault) -> Option<String> {
+    let context = fault.errors.iter().find_map(|error| error.context.as_ref())?;
+    let names = context.as_object()?.values().flat_map(|value| value.as_array().into_iter().flatten());
+    let is_scope =
+        |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    let names: Vec<&str> = names.filter_map(Value::as_str).filter(is_scope).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// The id of an object, which some versions send as a number.
+pub(crate) fn id(value: &Value) -> Option<String> {
+    match value {
+        Value::String(id) => Some(id.trim().to_owned()).filter(|id| !id.is_empty()),
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
+    }
+}
+
+/// The id that every object must have.
+pub(crate) fn needed_id(row: &Value) -> Result<String, Error> {
+    let message = "the reply has an object without id; the API may have changed";
+    id(&row["id"]).ok_or_else(|| Error::new(NextStep::Retry, message))
+}

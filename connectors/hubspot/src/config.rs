@@ -1,0 +1,71 @@
+//! What a `[[source]]` with `connector = "hubspot"` may say.
+
+use serde::Deserialize;
+use tributary_core::Currency;
+use tributary_source::{Error, NextStep, Settings};
+
+/// The settings of a HubSpot source, beside the secrets `token`, or `client_secret` and `refresh_token`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The API's address.
+    #[serde(default = "url")]
+    pub(crate) url: String,
+    /// Where access tokens come from; below `url` without it.
+    #[serde(default)]
+    pub(crate) token_url: Option<String>,
+    /// The API's version, such as `2026-09`.
+    #[serde(default = "version")]
+    pub(crate) version: String,
+    /// The OAuth app's id, if there is no `token`.
+    #[serde(default)]
+    pub(crate) client_id: Option<String>,
+    /// The currency of deals that do not name one.
+    #[serde(default)]
+    pub(crate) currency: Option<String>,
+    /// Requests a second.
+    #[serde(default = "requests_per_second")]
+    pub(crate) requests_per_second: f64,
+    /// Records a request, 1 to 100.
+    #[serde(default = "page_size")]
+    pub(crate) page_size: usize,
+}
+
+fn url() -> String {
+    "https://api.hubapi.com".to_owned()
+}
+
+fn version() -> String {
+    "2026-09".to_owned()
+}
+
+fn requests_per_second() -> f64 {
+    19.0
+}
+
+fn page_size() -> usize {
+    100
+}
+
+impl Config {
+    /// Reads and checks the settings.
+    pub(crate) fn read(settings: &Settings) -> Result<Self, Error> {
+        let config: Self = settings.parse()?;
+        let fault =
+            |what: String| Error::new(NextStep::FixConfig, format!("source `{}`: {what}", settings.source));
+        if !(1..=100).contains(&config.page_size) {
+            return Err(fault(format!("`page_size` is {}, but must be 1 to 100", config.page_size)));
+        }
+        if !(config.requests_per_second > 0.0 && config.requests_per_second.is_finite()) {
+            return Err(fault("`requests_per_second` must be more than 0".to_owned()));
+        }
+        let is_version = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if config.version.is_empty() || !config.version.chars().all(is_version) {
+            return Err(fault(format!("`version` is `{}`, but must be such as 2026-09", config.version)));
+        }
+        if let Some(code) = &config.currency {
+            Currency::parse(code).map_err(|error| fault(format!("`currency`: {error}")))?;
+        }
+        Ok(config)
+    }
+}

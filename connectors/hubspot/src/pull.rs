@@ -1,0 +1,339 @@
+//! How each stream is read, and what is put together into one record.
+//!
+//! A span has phases: what is new (a list the first time, a search later), open deals whose associations may have
+//! changed unseen, and what was archived.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tributary_core::Time;
+use tributary_core::time::Zone;
+use tributary_source::http::paging::{resume, resumed};
+use tributary_source::{Covers, Cursor, Error, Finding, Next, NextStep, Page, Record, Span, Task};
+
+use crate::api::{Answer, Archived, Crm, id, needed_id};
+use crate::config::Config;
+
+/// The search index lags by seconds, sometimes by minutes.
+const LOOK_BACK_MICROS: i64 = 10 * 60 * 1_000_000;
+
+/// A type of objects.
+struct Kind {
+    name: &'static str,
+    /// Which property says when an object was modified last.
+    modified: &'static str,
+    properties: &'static [&'static str],
+    /// The types that its records carry the associations to.
+    associated: &'static [&'static str],
+}
+
+const KINDS: [Kind; 6] = [
+    Kind {
+        name: "companies",
+        modified: "hs_lastmodifieddate",
+        properties: &[
+            "name",
+            "domain",
+            "industry",
+            "numberofemployees",
+            "annualrevenue",
+            "country",
+            "lifecyclestage",
+            "hubspot_owner_id",
+            "createdate",
+            "hs_lastmodifieddate",
+            "hs_merged_object_ids",
+        ],
+        associated: &[],
+    },
+    Kind {
+        name: "contacts",
+        modified: "lastmodifieddate",
+        properties: &[
+            "email",
+            "hs_additional_emails",
+            "firstname",
+            "lastname",
+            "jobtitle",
+            "hs_buying_role",
+            "hs_seniority",
+            "lifecyclestage",
+            "associatedcompanyid",
+            "hs_analytics_source",
+            "createdate",
+            "lastmodifieddate",
+            "hs_merged_object_ids",
+            "hs_calculated_merged_vids",
+        ],
+        associated: &[],
+    },
+    Kind {
+        name: "deals",
+        modified: "hs_lastmodifieddate",
+        properties: &[
+            "dealname",
+            "amount",
+            "deal_currency_code",
+            "dealstage",
+            "pipeline",
+            "dealtype",
+            "createdate",
+            "closedate",
+            "hs_is_closed",
+            "hs_is_closed_won",
+            "hubspot_owner_id",
+            "hs_lastmodifieddate",
+            "hs_merged_object_ids",
+        ],
+        associated: &["companies", "contacts"],
+    },
+    Kind {
+        name: "calls",
+        modified: "hs_lastmodifieddate",
+        properties: &[
+            "hs_timestamp",
+            "hs_call_direction",
+            "hs_call_status",
+            "hs_call_title",
+            "hubspot_owner_id",
+            "hs_lastmodifieddate",
+        ],
+        associated: &["companies", "contacts"],
+    },
+    Kind {
+        name: "emails",
+        modified: "hs_lastmodifieddate",
+        properties: &[
+            "hs_timestamp",
+            "hs_email_direction",
+            "hs_email_status",
+            "hs_email_subject",
+            "hs_email_message_id",
+            "hubspot_owner_id",
+            "hs_lastmodifieddate",
+        ],
+        associated: &["companies", "contacts"],
+    },
+    Kind {
+        name: "meetings",
+        modified: "hs_lastmodifieddate",
+        properties: &[
+            "hs_timestamp",
+            "hs_meeting_start_time",
+            "hs_meeting_end_time",
+            "hs_meeting_outcome",
+            "hs_meeting_title",
+            "hs_meeting_source",
+            "hs_i_cal_uid",
+            "hubspot_owner_id",
+            "hs_lastmodifieddate",
+        ],
+        associated: &["companies", "contacts"],
+    },
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Phase {
+    List,
+    Search,
+    Open,
+    Archived,
+}
+
+/// Where a span stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    phase: Phase,
+    /// The list's own text, or the last id of a search.
+    after: Option<String>,
+    /// The server's time when the span began, in microseconds.
+    began: Option<i64>,
+    /// The highest modification seen.
+    highest: i64,
+}
+
+fn cursor(at: i64) -> Cursor {
+    Cursor(format!("v1 {at}"))
+}
+
+fn read_cursor(cursor: &Cursor) -> Result<i64, Error> {
+    let at = cursor.0.strip_prefix("v1 ").and_then(|text| text.parse().ok());
+    at.ok_or_else(|| Error::new(NextStep::Restart, "the cursor was written by another version"))
+}
+
+pub(crate) async fn pull(crm: &Crm, config: &Config, task: &Task) -> Result<Page, Error> {
+    let before = match &task.span {
+        Span::Since(cursor) => cursor.as_ref().map(read_cursor).transpose()?,
+        Span::Sweep | Span::Window(_) => return Err(Error::new(NextStep::Bug, "hubspot has no such span")),
+    };
+    match task.stream {
+        "owners" | "pipelines" => snapshot(crm, task).await,
+        stream => {
+            let kind = KINDS.iter().find(|kind| kind.name == stream);
+            let kind =
+                kind.ok_or_else(|| Error::new(NextStep::Bug, format!("hubspot has no stream `{stream}`")))?;
+            objects(crm, config, kind, task, before).await
+        }
+    }
+}
+
+/// Where a list stands.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    after: String,
+}
+
+async fn snapshot(crm: &Crm, task: &Task) -> Result<Page, Error> {
+    let place: Option<Listed> = resumed(task.resume.as_ref())?;
+    let answer = match task.stream {
+        "owners" => crm.owners(place.as_ref().map(|place| place.after.as_str())).await?,
+        _ => crm.pipelines().await?,
+    };
+    let records =
+        answer.rows.iter().map(|row| record(task.stream, row, None)).collect::<Result<_, Error>>()?;
+    let next = match answer.next {
+        Some(after) => Next::More(resume(&Listed { after })?),
+        None => Next::Done(cursor(0)),
+    };
+    Ok(page(records, next, Covers::Replace, answer.server_time))
+}
+
+async fn objects(
+    crm: &Crm,
+    config: &Config,
+    kind: &'static Kind,
+    task: &Task,
+    before: Option<i64>,
+) -> Result<Page, Error> {
+    let first = if before.is_some() { Phase::Search } else { Phase::List };
+    let place = resumed::<Place>(task.resume.as_ref())?;
+    let place =
+        place.unwrap_or(Place { phase: first, after: None, began: None, highest: before.unwrap_or(0) });
+    let answer = ask(crm, kind, &place, before).await?;
+    let mut place = Place { began: place.began.or(answer.server_time.map(|at| at.0)), ..place };
+    let records = if place.phase == Phase::Archived {
+        answer.rows.iter().map(|row| deletion(kind.name, row)).collect::<Result<Vec<_>, Error>>()?
+    } else {
+        let seen = answer.rows.iter().filter_map(|row| modified(kind, row));
+        place.highest = seen.map(|at| at.0).fold(place.highest, i64::max);
+        complete(crm, kind, answer.rows.clone()).await?
+    };
+    let is_full = answer.rows.len() >= config.page_size;
+    let last = answer.rows.iter().filter_map(|row| id(&row["id"])?.parse::<u64>().ok()).max();
+    let after = match place.phase {
+        Phase::List | Phase::Archived => answer.next,
+        Phase::Search | Phase::Open => last.filter(|_| is_full).map(|last| last.to_string()),
+    };
+    let next_phase = match place.phase {
+        phase if after.is_some() => Some(phase),
+        Phase::List | Phase::Search if kind.name == "deals" && before.is_some() => Some(Phase::Open),
+        Phase::List | Phase::Search | Phase::Open if before.is_some() => Some(Phase::Archived),
+        _ => None,
+    };
+    let next = match next_phase {
+        Some(phase) => Next::More(resume(&Place { phase, after, ..place })?),
+        // Never beyond what was seen: the server's clock may be ahead of its database's.
+        None => Next::Done(cursor(place.began.map_or(place.highest, |began| began.min(place.highest)))),
+    };
+    Ok(page(records, next, Covers::Upsert, answer.server_time))
+}
+
+async fn ask(crm: &Crm, kind: &Kind, place: &Place, before: Option<i64>) -> Result<Answer, Error> {
+    let after = place.after.as_deref();
+    let last = || after.and_then(|after| after.parse().ok()).unwrap_or(0);
+    match place.phase {
+        Phase::List => crm.list(kind.name, kind.properties, Archived::No, after).await,
+        Phase::Archived => crm.list(kind.name, &["hs_object_id"], Archived::Yes, after).await,
+        Phase::Search => {
+            // Whole milliseconds, downwards.
+            let since = (before.unwrap_or(0) - LOOK_BACK_MICROS).div_euclid(1000).max(0);
+            let filter =
+                json!({"propertyName": kind.modified, "operator": "GTE", "value": since.to_string()});
+            crm.search(kind.name, kind.properties, &filter, last()).await
+        }
+        Phase::Open => {
+            let filter = json!({"propertyName": "hs_is_closed", "operator": "EQ", "value": "false"});
+            crm.search(kind.name, kind.properties, &filter, last()).await
+        }
+    }
+}
+
+/// Adds what HubSpot keeps elsewhere: associations with their labels, and the stages that a deal was in.
+async fn complete(crm: &Crm, kind: &Kind, mut rows: Vec<Value>) -> Result<Vec<Record>, Error> {
+    let ids = rows.iter().map(needed_id).collect::<Result<Vec<_>, Error>>()?;
+    for to in kind.associated.iter().filter(|_| !ids.is_empty()) {
+        let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for row in crm.associations(kind.name, to, &ids).await? {
+            let Some(from) = id(&row["from"]["id"]) else { continue };
+            found.entry(from).or_default().extend(row["to"].as_array().cloned().unwrap_or_default());
+        }
+        for row in &mut rows {
+            let mut theirs = id(&row["id"]).and_then(|id| found.remove(&id)).unwrap_or_default();
+            theirs.sort_by_key(|it| id(&it["toObjectId"]));
+            row["associations"][*to] = Value::Array(theirs);
+        }
+    }
+    if kind.name == "deals" && !ids.is_empty() {
+        let history = crm.history(kind.name, &ids, "dealstage").await?;
+        let mut history: BTreeMap<String, Value> = history
+            .into_iter()
+            .filter_map(|mut row| Some((id(&row["id"])?, row["propertiesWithHistory"]["dealstage"].take())))
+            .collect();
+        for row in &mut rows {
+            row["stages"] = id(&row["id"]).and_then(|id| history.remove(&id)).unwrap_or_default();
+        }
+    }
+    rows.iter().map(|row| record(kind.name, row, modified(kind, row))).collect()
+}
+
+fn modified(kind: &Kind, row: &Value) -> Option<Time> {
+    time(&row["properties"][kind.modified])
+}
+
+fn time(value: &Value) -> Option<Time> {
+    Time::parse(value.as_str()?, &Zone::default()).ok()
+}
+
+fn record(stream: &'static str, row: &Value, stamp: Option<Time>) -> Result<Record, Error> {
+    let mut row = row.clone();
+    if let Some(fields) = row.as_object_mut() {
+        // Search says it, the list does not, and it says nothing.
+        for volatile in ["url", "objectWriteTraceId"] {
+            fields.remove(volatile);
+        }
+    }
+    let body = Some(row.to_string().into_bytes().into_boxed_slice());
+    Ok(Record { stream, id: needed_id(&row)?, stamp, body, origin: None })
+}
+
+fn deletion(stream: &'static str, row: &Value) -> Result<Record, Error> {
+    let stamp = time(&row["archivedAt"]).or_else(|| time(&row["updatedAt"]));
+    Ok(Record { stream, id: needed_id(row)?, stamp, body: None, origin: None })
+}
+
+fn page(records: Vec<Record>, next: Next, covers: Covers, server_time: Option<Time>) -> Page {
+    Page { records, rejects: Vec::new(), seen: Vec::new(), next, covers, server_time, progress: None }
+}
+
+/// Proves the key, and what it may read.
+pub(crate) async fn check(crm: &Crm) -> Result<Vec<Finding>, Error> {
+    let mut findings = Vec::new();
+    let mut skipped = |stream: &str, outcome: Result<Answer, Error>| match outcome {
+        Err(error) if error.next == NextStep::SkipStream => {
+            let message = format!("{stream}: {error}");
+            findings.push(Finding { code: "stream-skipped".to_owned(), message });
+            Ok(())
+        }
+        other => other.map(|_| ()),
+    };
+    skipped("owners", crm.owners(None).await)?;
+    skipped("pipelines", crm.pipelines().await)?;
+    for kind in &KINDS {
+        skipped(kind.name, crm.list(kind.name, &["hs_object_id"], Archived::No, None).await)?;
+    }
+    Ok(findings)
+}
