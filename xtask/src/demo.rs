@@ -23,6 +23,12 @@ pub(crate) fn run(rest: &[String]) -> Result<()> {
     shell::run(Command::new(binary).current_dir(shell::root()).arg("demo").args(rest))
 }
 
+/// Passes everything on to `tributary simulate`.
+pub(crate) fn simulate(rest: &[String]) -> Result<()> {
+    let binary = build("tributary", &[])?;
+    shell::run(Command::new(binary).current_dir(shell::root()).arg("simulate").args(rest))
+}
+
 /// Builds as developers do: dependencies are optimised there, and that is what a demo spends its time in.
 fn build(package: &str, more: &[&str]) -> Result<PathBuf> {
     shell::run(shell::cargo().args(["build", "--package", package]).args(more))?;

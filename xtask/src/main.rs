@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo`, `test`, `ci` and `bench`.
+//! Developer commands: `cargo xtask demo`, `sim`, `test`, `ci` and `bench`.
 //!
 //! What continuous integration runs and what a developer runs by hand is the same code, here. Not responsible
 //! for anything a user of Tributary needs: that is the `tributary` binary.
@@ -31,6 +31,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Start a simulated vendor on loopback, to try its connector on by hand: hubspot, matomo or google-ads.
+    Sim {
+        /// Passed on to `tributary simulate`, such as `hubspot --port 9001`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Install what the tests need and the machine lacks, then run every test.
     Test {
         /// Passed on to the test runner, such as a part of a test's name.
@@ -50,6 +56,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Demo { rest } => demo::run(&rest),
+        Command::Sim { rest } => demo::simulate(&rest),
         Command::Test { rest } => test::run(&rest),
         Command::Bench { touches } => bench::run(touches),
         Command::Ci => ci::run(),

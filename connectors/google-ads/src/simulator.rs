@@ -352,7 +352,9 @@ impl SimulatedGoogleAds {
 
     /// The settings to read it at an address.
     pub fn values(url: &str) -> Value {
-        json!({"url": url, "token_url": format!("{url}/token"), "client_id": "tributary", "start": "2025-01"})
+        // This one bears more than Google's.
+        json!({"url": url, "token_url": format!("{url}/token"), "client_id": "tributary", "start": "2025-01",
+            "requests_per_second": 100.0})
     }
 
     /// Its secrets.

@@ -48,8 +48,9 @@ pub(crate) enum Format {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a company up, import it, and report on it.
+    /// Make a company up, sync it from simulated vendors, and report on it.
     ///
+    /// HubSpot, Matomo and Google Ads are simulated on loopback; what other tools know comes from files.
     /// With --config, nothing is made up: the configured sources are synced, and reported on in the same way.
     Demo(Demo),
     /// Write a configuration to start from.
@@ -135,6 +136,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME", default_values_t = ["linear".to_owned()])]
         model: Vec<String>,
     },
+    /// Start a simulated vendor on loopback, to try its connector on by hand.
+    Simulate(Simulate),
     /// Attribute aggregated paths from a file, without a store.
     Paths {
         /// A CSV file with the columns path (steps joined by ` > `), conversions, value and nulls; `-` is stdin.
@@ -185,6 +188,22 @@ pub(crate) struct Import {
     pub(crate) source: String,
 }
 
+/// `simulate`.
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// The vendor, by the name of its connector: hubspot, matomo or google-ads.
+    pub(crate) vendor: String,
+    /// The port of 127.0.0.1 [default: any free one].
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    pub(crate) port: u16,
+    /// How many accounts its company deals with.
+    #[arg(long, default_value_t = 300)]
+    pub(crate) accounts: u32,
+    /// The seed that the company grows from.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
 /// `demo`.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
@@ -197,6 +216,9 @@ pub(crate) struct Demo {
     /// The seed that the company grows from.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Import everything from files instead of starting simulated vendors.
+    #[arg(long)]
+    pub(crate) files: bool,
     /// Also print what each channel was made to bring in.
     #[arg(long)]
     pub(crate) truth: bool,

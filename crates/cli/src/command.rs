@@ -6,6 +6,7 @@ mod import;
 mod init;
 mod paths;
 pub(crate) mod report;
+mod simulate;
 mod sync;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
             let own = Context::own_models(&global)?;
             paths::run(&file, &models(&own, &model)?, global.format)
         }
+        Command::Simulate(simulate) => simulate::run(&simulate).await,
         Command::Sync { sources, rebuild, allow_mass_delete } => {
             sync::run(&Context::load(&global)?, &sources, rebuild, allow_mass_delete).await
         }

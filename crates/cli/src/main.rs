@@ -9,6 +9,7 @@ mod connectors;
 mod failure;
 mod period;
 mod show;
+mod simulators;
 
 use std::process::ExitCode;
 

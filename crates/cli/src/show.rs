@@ -53,6 +53,26 @@ impl<T: Answer> Answer for OneOrMore<T> {
     }
 }
 
+/// A text in lines of a page's width, each after an indent.
+pub(crate) fn wrapped(text: &str, indent: &str) -> String {
+    const WIDTH: usize = 100;
+    let mut lines = vec![indent.to_owned()];
+    for word in text.split_whitespace() {
+        let is_full =
+            lines.last().is_some_and(|line| line.chars().count() + 1 + word.chars().count() > WIDTH);
+        if is_full {
+            lines.push(indent.to_owned());
+        }
+        if let Some(line) = lines.last_mut() {
+            if line.len() > indent.len() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
+}
+
 /// Prints an answer to stdout.
 pub(crate) fn print(answer: &impl Answer, format: Format) -> Result<(), Failure> {
     print_text(&render(answer, format)?)

@@ -1,5 +1,7 @@
 //! `tributary demo`: a make-believe company from its files to its first report.
 
+mod joins;
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +9,8 @@ use tributary_answers::{Subject, attribution, journey, reconciliation};
 use tributary_engine::credit::{Worth, worth};
 use tributary_engine::journey::{Journey, Subject as Target};
 use tributary_engine::{By, journeys};
-use tributary_sandbox::{CURRENCY, OWN_DOMAIN, Plan, TIME_ZONE, Truth};
+use tributary_sandbox::{CURRENCY, OWN_DOMAIN, Plan, TIME_ZONE, Truth, World};
+use tributary_source::ExposeSecret;
 
 use super::report::{Asked, ask_of};
 use super::{Context, sync};
@@ -15,6 +18,7 @@ use crate::arguments::{Demo, Format, Global, Scope};
 use crate::failure::{Failure, Outcome};
 use crate::show::progress::{Progress, advance};
 use crate::show::{self, Answer, Cell, Table};
+use crate::simulators::{self, Simulated};
 
 /// The first line of the demo's configuration, by which a folder is known to be ours.
 const MARK: &str = "# Made by `tributary demo`: running that again overwrites this folder.";
@@ -28,30 +32,51 @@ const SHOWN: (usize, usize) = (15, 30);
 /// Makes the company up and imports it, or syncs the sources of a configuration that is named, and reports on it.
 pub(super) async fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure> {
     let mut truth = None;
+    let mut vendors = Vec::new();
     let config = if let Some(path) = &global.config {
         path.clone()
     } else {
         prepare(&demo.folder)?;
-        truth = Some(write_world(demo, &Progress::to_stderr())?);
+        let mut plan = Plan::with_accounts(demo.accounts);
+        plan.seed = demo.seed;
+        let world = tributary_sandbox::build(&plan);
+        if !demo.files {
+            vendors = start(&world).await?;
+        }
+        write_world(demo, &world, &vendors, &Progress::to_stderr())?;
+        truth = Some(world.truth);
         demo.folder.join("tributary.toml")
     };
     let global = Global { config: Some(config.clone()), store: global.store.clone(), format: Format::Table };
     let context = Context::load(&global)?;
     let store = sync::open(&context).await?;
-    let report = sync::pull(&context, &store, &sync::runs(&context, &[])?, false).await?;
+    let look_up = |variable: &str| secret(&vendors, variable).map_or_else(|| std::env::var(variable), Ok);
+    let report = sync::pull(&context, &store, &sync::runs_with(&context, &[], look_up)?, false).await?;
     heading("What was read")?;
     let outcome = sync::finish(&context, &report)?;
     sync::derive(&context, &store).await?;
     let scope = Scope { goal: "won".to_owned(), ..Scope::default() };
     let asked = ask_of(&context, &store, &scope, &MODELS.map(String::from)).await?;
+    let tables = store.export().await.map_err(tributary_answers::AnswerError::from)?;
     store.close().await;
     tell(&asked)?;
+    if !vendors.is_empty() {
+        heading("What the tools know together")?;
+        for (about, told) in joins::find(&asked, &tables) {
+            show::print_text(&format!("{about}\n{}\n\n", show::wrapped(&told, "  ")))?;
+        }
+    }
     if let Some(truth) = truth.filter(|_| demo.truth) {
         heading("What each channel was made to bring in")?;
         show::print_text(&truth_table(&truth).to_text())?;
     }
     heading("What to try next")?;
     show::print_text(&next_steps(&config, &context.store, &asked))?;
+    if !vendors.is_empty() {
+        show::print_text(
+            "HubSpot, Matomo and Google Ads were simulated here and have stopped; `tributary simulate` starts one.\n",
+        )?;
+    }
     Ok(outcome)
 }
 
@@ -112,7 +137,11 @@ fn prepare(folder: &Path) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{} holds something else", folder.display()))
             .hint("name another folder: tributary demo FOLDER"));
     }
-    std::fs::create_dir_all(folder.join("files")).map_err(failed)?;
+    let files = folder.join("files");
+    if ours && files.exists() {
+        std::fs::remove_dir_all(&files).map_err(failed)?;
+    }
+    std::fs::create_dir_all(files).map_err(failed)?;
     for name in ["tributary.db", "tributary.db-wal", "tributary.db-shm"] {
         match std::fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
@@ -122,26 +151,56 @@ fn prepare(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes the company as canonical files, and the configuration that reads them.
-fn write_world(demo: &Demo, progress: &Progress) -> Result<Truth, Failure> {
-    let mut plan = Plan::with_accounts(demo.accounts);
-    plan.seed = demo.seed;
-    let world = tributary_sandbox::build(&plan);
+/// The ids of the simulated vendors' sources.
+const SOURCES: [(&str, &str); 3] = [("crm", "hubspot"), ("web", "matomo"), ("ads", "google-ads")];
+
+/// Starts the simulated vendors over one world.
+async fn start(world: &World) -> Result<Vec<Simulated>, Failure> {
+    let mut vendors = Vec::new();
+    for (_, connector) in SOURCES {
+        let vendor = simulators::start(connector, world, 0).await;
+        vendors.push(
+            vendor.map_err(|error| Failure::failed(format!("failed to simulate {connector}: {error}")))?,
+        );
+    }
+    Ok(vendors)
+}
+
+/// A secret of a simulated vendor.
+fn secret(vendors: &[Simulated], variable: &str) -> Option<String> {
+    let all = vendors
+        .iter()
+        .flat_map(|vendor| vendor.secrets.iter().map(move |(key, it)| (vendor.variable(key), it)));
+    all.into_iter().find(|(name, _)| name == variable).map(|(_, secret)| secret.expose_secret().to_owned())
+}
+
+/// Writes files with what no vendor tells, and the configuration that reads them all.
+fn write_world(
+    demo: &Demo,
+    world: &World,
+    vendors: &[Simulated],
+    progress: &Progress,
+) -> Result<(), Failure> {
     let bar = progress.bar("writing files");
-    let written = tributary_sandbox::write_csv(&world, &demo.folder.join("files"), &mut |file, done, all| {
+    let folder = demo.folder.join("files");
+    let mut told = |file: &str, done, all| {
         bar.set_message(file.to_owned());
         advance(&bar, done, Some(all));
-    });
+    };
+    let written = match vendors {
+        [] => tributary_sandbox::write_csv(world, &folder, &mut told),
+        _ => tributary_sandbox::write_sheets(world, &folder, &mut told),
+    };
     bar.finish_and_clear();
     written.map_err(|error| Failure::failed(format!("failed to write the company: {error}")))?;
     let path = demo.folder.join("tributary.toml");
-    std::fs::write(&path, configuration())
-        .map_err(|error| Failure::failed(format!("failed to write {}: {error}", path.display())))?;
-    Ok(world.truth)
+    std::fs::write(&path, configuration(vendors))
+        .map_err(|error| Failure::failed(format!("failed to write {}: {error}", path.display())))
 }
 
-fn configuration() -> String {
-    format!(
+fn configuration(vendors: &[Simulated]) -> String {
+    let id = if vendors.is_empty() { "files" } else { "sheets" };
+    let mut text = format!(
         r#"{MARK}
 
 [company]
@@ -154,11 +213,16 @@ currency = "{CURRENCY}"
 url = "sqlite:tributary.db"
 
 [[source]]
-id = "files"
+id = "{id}"
 connector = "files"
 paths = ["files"]
 "#
-    )
+    );
+    for (vendor, (id, _)) in vendors.iter().zip(SOURCES) {
+        text.push('\n');
+        text.push_str(&vendor.configuration(id));
+    }
+    text
 }
 
 /// The won deal that is worth most in the reporting currency, of those with a touch if there are any.

@@ -1,6 +1,7 @@
 //! `tributary sync`: one pass over the sources, then what the new records mean.
 
 use std::collections::BTreeMap;
+use std::env::VarError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -48,11 +49,20 @@ pub(super) async fn run(
 
 /// The configured sources of these ids, all of them without ids, with their secrets.
 pub(crate) fn runs(context: &Context, ids: &[String]) -> Result<Vec<SourceRun>, Failure> {
+    runs_with(context, ids, |variable| std::env::var(variable))
+}
+
+/// The same, with secrets looked up by the names of their variables.
+pub(crate) fn runs_with(
+    context: &Context,
+    ids: &[String],
+    look_up: impl Fn(&str) -> Result<String, VarError>,
+) -> Result<Vec<SourceRun>, Failure> {
     let run = |source: &SourceConfig| {
         Ok(SourceRun {
             id: source.id.clone(),
             connector: connectors::named(source.connector),
-            settings: source.settings(&context.config)?,
+            settings: source.settings_with(&context.config, &look_up)?,
         })
     };
     context.sources(ids)?.into_iter().map(run).collect()

@@ -13,7 +13,7 @@ const SIZES: [u64; 6] = [1, 100, 400, 1_000, 2_000, 4_000];
 #[test]
 fn a_sync_killed_again_and_again_ends_as_one_that_was_left_alone() {
     let folder = folder();
-    let demo = tributary(folder.path(), &["demo", "whole", "--accounts", "60"]);
+    let demo = tributary(folder.path(), &["demo", "whole", "--files", "--accounts", "60"]);
     assert_eq!(demo.code, 0, "{}", demo.all());
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
     std::fs::create_dir_all(killed.join("files")).unwrap();
