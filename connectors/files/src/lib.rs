@@ -40,6 +40,10 @@ impl Connector for Files {
         "files"
     }
 
+    fn about(&self) -> &'static str {
+        include_str!("../README.md")
+    }
+
     fn normalizer_version(&self) -> u32 {
         1
     }

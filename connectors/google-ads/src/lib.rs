@@ -34,6 +34,10 @@ impl Connector for GoogleAds {
         "google-ads"
     }
 
+    fn about(&self) -> &'static str {
+        include_str!("../README.md")
+    }
+
     fn normalizer_version(&self) -> u32 {
         1
     }

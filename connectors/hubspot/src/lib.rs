@@ -38,6 +38,10 @@ impl Connector for HubSpot {
         "hubspot"
     }
 
+    fn about(&self) -> &'static str {
+        include_str!("../README.md")
+    }
+
     fn normalizer_version(&self) -> u32 {
         1
     }

@@ -32,6 +32,10 @@ impl Connector for Matomo {
         "matomo"
     }
 
+    fn about(&self) -> &'static str {
+        include_str!("../README.md")
+    }
+
     fn normalizer_version(&self) -> u32 {
         1
     }

@@ -68,12 +68,30 @@ pub(crate) enum Command {
     Sync {
         /// Only these sources.
         sources: Vec<String>,
+        /// Ask for one page of each stream, say what it would bring, and write nothing.
+        #[arg(long, conflicts_with_all = ["rebuild", "allow_mass_delete"])]
+        dry_run: bool,
         /// Work everything out anew from what was fetched before.
         #[arg(long)]
         rebuild: bool,
         /// Delete what a source no longer has, even if that is much of it.
         #[arg(long)]
         allow_mass_delete: bool,
+    },
+    /// List the connectors, or explain one.
+    Connectors {
+        /// Its name, such as hubspot.
+        name: Option<String>,
+    },
+    /// Show what records mean: vendor JSON in, facts out, nothing written.
+    Normalize {
+        /// The source whose settings count, or a connector's name.
+        source: String,
+        /// The stream that the records are of.
+        #[arg(long)]
+        stream: String,
+        /// A file with one record, a list of records, or one record a line; `-` is stdin.
+        file: PathBuf,
     },
     /// Say what is in the store, how fresh it is and what is wrong with it.
     Status,

@@ -1,9 +1,12 @@
 //! One module a command: it gathers what the question needs, asks, and hands the answer to `show`.
 
 mod check;
+mod connectors_list;
 mod demo;
+mod dry_run;
 mod import;
 mod init;
+mod normalize;
 mod paths;
 pub(crate) mod report;
 mod simulate;
@@ -35,7 +38,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
             paths::run(&file, &models(&own, &model)?, global.format)
         }
         Command::Simulate(simulate) => simulate::run(&simulate).await,
-        Command::Sync { sources, rebuild, allow_mass_delete } => {
+        Command::Connectors { name } => connectors_list::run(name.as_deref(), global.format),
+        Command::Normalize { source, stream, file } => normalize::run(&global, &source, &stream, &file),
+        Command::Sync { sources, dry_run: true, .. } => {
+            dry_run::run(&Context::load(&global)?, &sources).await
+        }
+        Command::Sync { sources, rebuild, allow_mass_delete, .. } => {
             sync::run(&Context::load(&global)?, &sources, rebuild, allow_mass_delete).await
         }
         Command::Import(import) => import::run(&Context::load(&global)?, &import).await,

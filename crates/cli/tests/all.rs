@@ -1,5 +1,7 @@
 //! The real binary: exit codes, what goes to stdout and what to stderr, help, and mistakes in configurations.
 
+#[path = "all/authoring.rs"]
+mod authoring;
 #[path = "all/command_line.rs"]
 mod command_line;
 #[path = "all/configuration.rs"]

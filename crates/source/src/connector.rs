@@ -13,6 +13,9 @@ pub trait Connector: Send + Sync {
     /// The name in `connector = "…"`, such as `tryton`.
     fn name(&self) -> &'static str;
 
+    /// What it brings, how to set it up and what it does not cover: its README.
+    fn about(&self) -> &'static str;
+
     /// Grows whenever [`normalize`](Self::normalize) would say something else of the same record; landed records
     /// are then normalised anew.
     fn normalizer_version(&self) -> u32;

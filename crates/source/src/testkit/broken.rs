@@ -170,6 +170,10 @@ impl Connector for Toy {
         "toy"
     }
 
+    fn about(&self) -> &'static str {
+        "a vendor that is none"
+    }
+
     fn normalizer_version(&self) -> u32 {
         1
     }

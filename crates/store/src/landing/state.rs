@@ -30,6 +30,15 @@ impl Store {
             .collect()
     }
 
+    /// Where the next pull of each stream and part of a source begins, by the source's id; nothing for one that is
+    /// not known yet.
+    pub async fn cursors(&self, source: &str) -> Result<BTreeMap<(String, String), String>, StoreError> {
+        let sql = "select t.stream, t.part, t.cursor from stream_state t join source s on s.id = t.source \
+            where s.name = $1 and t.cursor is not null";
+        let rows = self.read().await?.fetch(sql, &[source.into()]).await?;
+        rows.iter().map(|row| Ok(((row.text(0)?, row.text(1)?), row.text(2)?))).collect()
+    }
+
     /// Forgets where a stream's part stands, so that it is read anew; landed records stay.
     pub async fn forget_state(&self, source: SourceKey, stream: &str, part: &str) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;

@@ -147,6 +147,10 @@ impl Connector for Vendor {
         "fake"
     }
 
+    fn about(&self) -> &'static str {
+        "a vendor that is none"
+    }
+
     fn normalizer_version(&self) -> u32 {
         self.normalizer.load(Ordering::Relaxed)
     }
