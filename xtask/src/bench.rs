@@ -8,14 +8,9 @@ use crate::{shell, tools};
 pub(crate) fn run(touches: u64) -> Result<()> {
     tools::install_missing()?;
     let touches = touches.to_string();
-    shell::run(shell::cargo().args([
-        "bench",
-        "--quiet",
-        "--package",
-        "tributary",
-        "--bench",
-        "figures",
-        "--",
-        &touches,
-    ]))
+    for bench in ["figures", "vendor"] {
+        let arguments = ["bench", "--quiet", "--package", "tributary", "--bench", bench, "--", &touches];
+        shell::run(shell::cargo().args(arguments))?;
+    }
+    Ok(())
 }

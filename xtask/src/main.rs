@@ -7,6 +7,7 @@ mod bench;
 mod checks;
 mod ci;
 mod demo;
+mod new_connector;
 mod shell;
 mod test;
 mod tools;
@@ -43,6 +44,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Write the crate of a new connector: it compiles and passes.
+    NewConnector {
+        /// Its name: lower-case words joined by `-`.
+        name: String,
+    },
     /// Measure how fast Tributary is: one JSON line a figure.
     Bench {
         /// About how many touches the measured company has.
@@ -58,6 +64,7 @@ fn main() -> ExitCode {
         Command::Demo { rest } => demo::run(&rest),
         Command::Sim { rest } => demo::simulate(&rest),
         Command::Test { rest } => test::run(&rest),
+        Command::NewConnector { name } => new_connector::run(&name),
         Command::Bench { touches } => bench::run(touches),
         Command::Ci => ci::run(),
     };

@@ -62,9 +62,15 @@ pub fn is_own(domain: &str, rules: &Rules) -> bool {
         .any(|own| contact::domain(own).as_deref().unwrap_or(own).eq_ignore_ascii_case(domain))
 }
 
-/// The click ids in the address that a touch came by.
+/// The click ids that a touch came by, without blanks.
+///
+/// `wbraid` and `gbraid` are not among them: they stand for a crowd of clicks, whose campaign no network tells.
 pub fn clicks(touch: &Touch) -> impl Iterator<Item = &str> {
-    CLICK_IDS.iter().filter_map(|(name, _)| touch.attributes.get(*name)).map(String::as_str)
+    let single = CLICK_IDS.iter().filter(|(name, _)| !matches!(*name, "wbraid" | "gbraid"));
+    let in_address = single.filter_map(|(name, _)| touch.attributes.get(*name));
+    let told =
+        touch.who.iter().filter_map(|who| if let Identifier::Click(id) = who { Some(id) } else { None });
+    in_address.chain(told).map(|id| id.trim()).filter(|id| !id.is_empty())
 }
 
 fn filled(text: &str) -> Option<String> {

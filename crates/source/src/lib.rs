@@ -4,6 +4,7 @@ pub mod connector;
 pub mod environment;
 pub mod error;
 pub mod http;
+pub mod rest;
 pub mod settings;
 #[cfg(feature = "testkit")]
 pub mod testkit;

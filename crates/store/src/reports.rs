@@ -209,10 +209,12 @@ const TABLES: &[Table] = &[
             ("currency", Kind::Text),
             ("source", Kind::Text),
         ],
-        sql: "select x.day_from, x.channel, coalesce(n.name, x.campaign), x.amount_minor, x.currency, s.name from spend x \
-            join record r on r.id = x.record join source s on s.id = r.source \
-            left join name n on n.source = s.name and n.kind = 'campaign' and n.id = x.campaign \
-            order by 1, 6, 3, 2, 5, 4",
+        sql: "select x.day_from, x.channel, coalesce(n.name, x.campaign), x.amount_minor, x.currency, s.name \
+            from spend x join record r on r.id = x.record join source s on s.id = r.source \
+            left join (select source, id, min(name) as name from name where kind = 'campaign' group by source, id) n \
+            on n.source = s.name and n.id = x.campaign \
+            order by x.day_from, s.name, coalesce(n.name, x.campaign, ''), coalesce(x.channel, ''), x.currency, \
+            x.amount_minor",
     },
     Table {
         name: "claims",
@@ -228,10 +230,12 @@ const TABLES: &[Table] = &[
             ("source", Kind::Text),
         ],
         sql: "select x.day_from, x.channel, coalesce(n.name, x.campaign), x.impressions, x.clicks, x.conversions, \
-            x.value_minor, x.currency, s.name from claim x \
-            join record r on r.id = x.record join source s on s.id = r.source \
-            left join name n on n.source = s.name and n.kind = 'campaign' and n.id = x.campaign \
-            order by 1, 9, 3, 2, 4, 5, 6",
+            x.value_minor, x.currency, s.name \
+            from claim x join record r on r.id = x.record join source s on s.id = r.source \
+            left join (select source, id, min(name) as name from name where kind = 'campaign' group by source, id) n \
+            on n.source = s.name and n.id = x.campaign \
+            order by x.day_from, s.name, coalesce(n.name, x.campaign, ''), coalesce(x.channel, ''), \
+            x.impressions, x.clicks, x.conversions, coalesce(x.currency, ''), coalesce(x.value_minor, 0)",
     },
 ];
 

@@ -106,29 +106,21 @@ impl Account {
     pub(super) fn of_contacts(contacts: u64) -> Self {
         let mut data = Data::default();
         let contact = |index: u64| {
-            let mut properties: Properties = [
+            let properties: Properties = [
                 ("email", format!("person.{index}@company-{}.example", index / 5)),
                 ("firstname", format!("Given{}", index % 997)),
                 ("lastname", format!("Family{index}")),
-                ("jobtitle", "Head of Revenue Operations".to_owned()),
+                // As long as people write who are asked for it.
+                (
+                    "jobtitle",
+                    format!("Head of Revenue Operations {index}, {}", "who runs the team that ".repeat(55)),
+                ),
                 ("hs_buying_role", "DECISION_MAKER;CHAMPION".to_owned()),
                 ("lifecyclestage", "opportunity".to_owned()),
                 ("associatedcompanyid", (5_000_000 + index / 5).to_string()),
             ]
             .map(|(name, value)| (name.to_owned(), value))
             .into();
-            // What else a portal's records carry.
-            for other in 0..12_u64 {
-                let value = format!(
-                    "{:016x} {:016x}",
-                    index.wrapping_mul(0x9e37_79b9_7f4a_7c15 ^ other),
-                    index ^ other
-                );
-                properties.insert(
-                    format!("custom_{other}"),
-                    format!("a note of some length about nothing {value}"),
-                );
-            }
             let modified = 1_767_225_600_000_000 + index as i64 * 1_000_000;
             (1_000_000 + index, Object { properties, created: modified, modified, ..Object::default() })
         };

@@ -39,7 +39,7 @@ pub(crate) fn resolve(scene: &Scene<'_>, accounts: &Accounts, people: &mut Peopl
         });
         let (campaign, _) = scene.named(said.source, NameOf::Campaign, it.campaign.as_ref());
         let (actor, actor_team) = scene.named(said.source, NameOf::Rep, it.actor.as_ref());
-        let click = terms::clicks(it).find_map(|click| clicks.get(click.trim()).copied());
+        let click = terms::clicks(it).find_map(|click| clicks.get(click).copied());
         let campaign =
             campaign.or_else(|| it.attributes.get("utm_campaign").map(String::as_str)).or_else(|| {
                 click.and_then(|(source, it)| scene.named(source, NameOf::Campaign, it.campaign.as_ref()).0)

@@ -1,7 +1,8 @@
 //! What a cluster of records comes to.
 
 use tributary_core::Fact;
-use tributary_core::fact::{Click, Entity, Silent};
+use tributary_core::fact::{Click, Entity, Identifier, Silent};
+use tributary_derive::{Rules, terms};
 
 use crate::world::{Said, account_at, anonymous, crm, email, person_at, touch_at};
 
@@ -175,4 +176,49 @@ fn a_click_id_tells_the_campaign_that_the_address_does_not() {
         [Some("brand"), Some("display"), Some("Analytics")]
     );
     assert_eq!(touch_at(&visit(Some("ours")), 3).campaign.as_deref(), Some("ours"));
+}
+
+fn click(id: &str) -> Fact {
+    let campaign = Some("brand".to_owned());
+    Fact::Click(Click { id: id.to_owned(), channel: None, campaign, content: None, day: None })
+}
+
+#[test]
+fn a_click_id_that_a_record_names_outright_is_as_good_as_one_in_an_address() {
+    let rows = Said::default()
+        .touch("sheet", "v", 3, &[Identifier::Click("Cj0".to_owned())])
+        .fact("ads", "clicks", "1/Cj0", click(" Cj0 "))
+        .resolve();
+    assert_eq!(touch_at(&rows, 3).campaign.as_deref(), Some("brand"));
+}
+
+#[test]
+fn people_who_came_by_one_click_stay_two() {
+    let came = |touch: &mut tributary_core::fact::Touch| {
+        touch.attributes.insert("gclid".to_owned(), "Cj0".to_owned());
+    };
+    let rows = Said::default()
+        .touch_with("web", "v", 3, &[anonymous("c1"), email("ann@acme.example")], came)
+        .touch_with("web", "w", 4, &[anonymous("c2"), email("bob@bolt.example")], came)
+        .fact("ads", "clicks", "1/Cj0", click("Cj0"))
+        .resolve();
+    assert_eq!(rows.people.len(), 2);
+    assert_ne!(touch_at(&rows, 3).person, touch_at(&rows, 4).person);
+    assert_eq!(touch_at(&rows, 4).campaign.as_deref(), Some("brand"));
+}
+
+#[test]
+fn an_id_that_stands_for_a_crowd_of_clicks_binds_nobody() {
+    let bound = |name: &str, visitor: &str| {
+        let said = Said::default().touch_with("web", visitor, 3, &[anonymous(visitor)], |touch| {
+            touch.attributes.insert(name.to_owned(), "Cj0".to_owned());
+        });
+        terms::of_facts("web", &said.records[0].facts, &Rules::default()).binding
+    };
+    let shared = |name: &str| {
+        let (one, other) = (bound(name, "c1"), bound(name, "c2"));
+        one.into_iter().filter(|term| other.contains(term)).count()
+    };
+    let counts = ["gclid", "msclkid", "wbraid", "gbraid"].map(shared);
+    assert_eq!(counts, [1, 1, 0, 0]);
 }

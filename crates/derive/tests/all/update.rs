@@ -157,3 +157,71 @@ proptest! {
         })?;
     }
 }
+
+/// The campaign and the channel's reason of the one visit, and that a rebuild says the same.
+async fn told_of_visit(store: &Store, rules: &Rules) -> (Option<String>, Option<String>) {
+    update(store, rules, &mut |_, _| {}).await.expect("an update");
+    let stepwise = store.digest().await.expect("a digest");
+    let tables = store.export().await.expect("rows");
+    let touches = tables.iter().find(|table| table.name == "touches").expect("the table of touches");
+    let column = |name: &str| touches.columns.iter().position(|column| *column == name).expect("a column");
+    let visit = touches
+        .rows
+        .iter()
+        .find(|row| row[column("record_id")].as_deref() == Some("visit"))
+        .expect("the visit");
+    rebuild(store, rules, &mut |_, _| {}).await.expect("a rebuild");
+    assert_eq!(store.digest().await.expect("a digest"), stepwise);
+    (visit[column("campaign")].clone(), visit[column("channel_rule")].clone())
+}
+
+#[test]
+fn a_click_tells_its_campaign_whenever_it_comes_and_until_it_goes() {
+    let click = Click {
+        id: "Cj0".to_owned(),
+        channel: Some("display".to_owned()),
+        campaign: Some("9".to_owned()),
+        content: None,
+        day: None,
+    };
+    let click = Said::default().fact("crm", "clicks", "1/Cj0", Fact::Click(click)).records.remove(0);
+    let name = Name { of: NameOf::Campaign, id: "9".to_owned(), name: "Brand".to_owned(), team: None };
+    let name = Said::default().fact("crm", "campaigns", "9", Fact::Name(name)).records.remove(0);
+    let visit = Said::default()
+        .touch_with("web", "visit", 3, &[anonymous("c")], |touch| {
+            touch.attributes.insert("gclid".to_owned(), "Cj0".to_owned());
+        })
+        .records
+        .remove(0);
+    // So many others that what is new is worked in rather than all computed anew.
+    let crowd = |said: Said, n: i64| said.touch("web", &format!("other{n}"), n, &[anonymous(&n.to_string())]);
+    let crowd: Vec<(RecordFacts, bool)> =
+        (0..20).fold(Said::default(), crowd).records.into_iter().map(|record| (record, false)).collect();
+    let rules = Rules::default();
+    let told = |campaign: Option<&str>, rule: &str| (campaign.map(str::to_owned), Some(rule.to_owned()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (file, visit_first) in [("visit-first.db", true), ("click-first.db", false)] {
+            let store = open(&folder, file).await;
+            land(&store, &crowd, 1).await;
+            update(&store, &rules, &mut |_, _| {}).await.expect("an update");
+            if visit_first {
+                land(&store, &[(visit.clone(), false)], 2).await;
+                assert_eq!(told_of_visit(&store, &rules).await, told(None, "gclid"));
+                land(&store, &[(click.clone(), false)], 3).await;
+            } else {
+                land(&store, &[(click.clone(), false)], 2).await;
+                update(&store, &rules, &mut |_, _| {}).await.expect("an update");
+                land(&store, &[(visit.clone(), false)], 3).await;
+            }
+            assert_eq!(told_of_visit(&store, &rules).await, told(Some("9"), "click"));
+            land(&store, &[(name.clone(), false)], 4).await;
+            assert_eq!(told_of_visit(&store, &rules).await, told(Some("Brand"), "click"));
+            land(&store, &[(click.clone(), true)], 5).await;
+            assert_eq!(told_of_visit(&store, &rules).await, told(None, "gclid"));
+            land(&store, &[(click.clone(), false)], 6).await;
+            assert_eq!(told_of_visit(&store, &rules).await, told(Some("Brand"), "click"));
+        }
+    });
+}

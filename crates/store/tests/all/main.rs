@@ -5,6 +5,7 @@
 mod deletes;
 mod landing;
 mod laws;
+mod loose;
 mod opening;
 mod pages;
 mod quarantine;
