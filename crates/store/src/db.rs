@@ -174,7 +174,12 @@ impl Database {
                 .map_err(|error| StoreError::open(url, error))?
                 .statement_cache_capacity(STATEMENTS)
                 // Tables grow from nothing in one run: a plan made while they were small reads all of them later.
-                .options([("plan_cache_mode", "force_custom_plan")]);
+                .options([
+                    ("plan_cache_mode", "force_custom_plan"),
+                    // A page and the point where the next pull begins commit together: a power cut that takes the
+                    // last of them takes both, and they are pulled again.
+                    ("synchronous_commit", "off"),
+                ]);
             // A pool would go on trying; a first connection says at once what is wrong.
             let first =
                 PgConnection::connect_with(&options).await.map_err(|error| StoreError::open(url, error))?;

@@ -58,6 +58,21 @@ pub(super) fn written(micros: i64) -> String {
     }
 }
 
+/// An address with the parameters that mail and ad tools append: 400 bytes and more.
+fn address(seed: u64) -> String {
+    let part = |salt: u64| seed.wrapping_add(salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let parameters: Vec<String> = (0..14)
+        .map(|index| {
+            format!(
+                "{}={:016x}",
+                ["utm_source", "utm_term", "_hsmi", "_hsenc"][index as usize % 4],
+                part(index)
+            )
+        })
+        .collect();
+    format!("https://www.tributary.example/blog/{}?{}", seed % 97, parameters.join("&"))
+}
+
 fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
@@ -110,11 +125,10 @@ impl Account {
                 ("email", format!("person.{index}@company-{}.example", index / 5)),
                 ("firstname", format!("Given{}", index % 997)),
                 ("lastname", format!("Family{index}")),
-                // As long as people write who are asked for it.
-                (
-                    "jobtitle",
-                    format!("Head of Revenue Operations {index}, {}", "who runs the team that ".repeat(55)),
-                ),
+                ("jobtitle", "Head of Revenue Operations".to_owned()),
+                ("hs_analytics_first_url", address(index)),
+                ("hs_analytics_last_url", address(index ^ 0x5555)),
+                ("hs_analytics_first_referrer", address(index.rotate_left(17))),
                 ("hs_buying_role", "DECISION_MAKER;CHAMPION".to_owned()),
                 ("lifecyclestage", "opportunity".to_owned()),
                 ("associatedcompanyid", (5_000_000 + index / 5).to_string()),
@@ -153,8 +167,9 @@ impl Account {
         }
         let is_archived = call.param("archived") == Some("true");
         let after = call.param("after").and_then(|after| after.parse::<u64>().ok()).unwrap_or(0);
-        let properties: Vec<&str> =
-            call.param("properties").map(|it| it.split(',').collect()).unwrap_or_default();
+        // Joined by commas, or one by one as HubSpot's own client sends them.
+        let asked = call.query.iter().filter(|(name, _)| name == "properties");
+        let properties: Vec<&str> = asked.flat_map(|(_, names)| names.split(',')).collect();
         let mut rows = objects.range(after..).filter(|(_, it)| it.archived.is_some() == is_archived);
         let results: Vec<Value> =
             rows.by_ref().take(limit).map(|(id, it)| it.json(kind, *id, &properties)).collect();
