@@ -357,10 +357,23 @@ impl<'a> Pass<'a> {
             if let Some(error) = asks {
                 return Err(Halt::Store(error));
             }
-            match ahead {
-                Some(next) => page = next?,
-                None => return Ok(()),
-            }
+            let Some(next) = ahead else {
+                self.count(task, progress);
+                return Ok(());
+            };
+            page = next?;
+        }
+    }
+
+    /// Compares what came with what the vendor counts, where it does.
+    fn count(&mut self, task: &Task, progress: Option<(u64, u64)>) {
+        if let Some((came, counted)) = progress.filter(|(came, counted)| came != counted) {
+            let message = format!(
+                "{}: the vendor counts {counted} records, and {came} came; if nothing changed there meanwhile, \
+                 please report this",
+                task.stream
+            );
+            self.report.findings.push(Finding { code: "count-differs".to_owned(), message });
         }
     }
 

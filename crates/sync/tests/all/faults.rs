@@ -145,3 +145,15 @@ async fn a_failing_source_does_not_stop_the_others() {
         assert_eq!(count(&store, COMPANIES).await, 7, "{}", store.kind);
     }
 }
+
+#[tokio::test]
+async fn what_the_vendor_counts_and_does_not_give_is_told() {
+    let store = sqlite().await;
+    let vendor = Vendor::with(5);
+    assert!(vendor.sync(&store).await.findings.is_empty());
+    vendor.world().uncounted = 2;
+    let report = vendor.sync(&store).await;
+    assert!(is_ok(&report), "{report:?}");
+    let message = &report.findings[0].message;
+    assert!(message.contains("the vendor counts"), "{message}");
+}

@@ -39,6 +39,8 @@ pub(crate) struct World {
     /// Leads back to the first page for ever.
     pub(crate) loops: bool,
     pub(crate) rejects: Vec<Reject>,
+    /// Records that the vendor counts and does not give.
+    pub(crate) uncounted: u64,
 }
 
 /// The vendor; clones share one world.
@@ -215,6 +217,7 @@ impl Source for Vendor {
         };
         let later: Vec<(&String, &Row)> =
             rows.iter().filter(|(id, row)| **id > after && row.0 >= from).collect();
+        let earlier = rows.iter().filter(|(id, row)| **id <= after && row.0 >= from).count();
         let page = &later[..later.len().min(PAGE)];
         let next = if world.loops {
             Next::More(Resume(String::new()))
@@ -239,7 +242,7 @@ impl Source for Vendor {
             next,
             covers: if task.stream == OWNERS { Covers::Replace } else { Covers::Upsert },
             server_time: None,
-            progress: Some((page.len() as u64, rows.len() as u64)),
+            progress: Some(((earlier + page.len()) as u64, (earlier + later.len()) as u64 + world.uncounted)),
         })
     }
 }
