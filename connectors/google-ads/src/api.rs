@@ -1,6 +1,7 @@
 //! Google Ads' REST API: addresses, queries, and what its errors mean.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -36,13 +37,8 @@ pub(crate) struct Ads {
     http: Http,
     version: String,
     login: Option<String>,
-}
-
-/// An ads account, and the manager account through which it is seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Customer {
-    pub(crate) id: String,
-    pub(crate) login: Option<String>,
+    /// The manager accounts through which accounts were found.
+    managers: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Ads {
@@ -72,24 +68,37 @@ impl Ads {
             ..Api::new(config.url.clone())
         };
         let http = Http::new(api, environment)?;
-        Ok(Self { http, version: config.version.clone(), login: config.login_customer_id.clone() })
+        let (version, login) = (config.version.clone(), config.login_customer_id.clone());
+        Ok(Self { http, version, login, managers: Arc::default() })
+    }
+
+    /// Notes the manager account through which an account was found.
+    pub(crate) fn found(&self, customer: &str, manager: &str) {
+        let mut managers = self.managers.lock().unwrap_or_else(PoisonError::into_inner);
+        managers.insert(customer.to_owned(), manager.to_owned());
+    }
+
+    /// The manager account through which an account is seen, if it is not seen directly.
+    pub(crate) fn manager(&self, customer: &str) -> Option<String> {
+        let managers = self.managers.lock().unwrap_or_else(PoisonError::into_inner);
+        self.login.clone().or_else(|| managers.get(customer).cloned())
     }
 
     /// Asks one page of a query in an account.
     pub(crate) async fn search(
         &self,
-        customer: &Customer,
+        customer: &str,
         query: &str,
         page: Option<&str>,
     ) -> Result<Answer, Error> {
-        let path = format!("{}/customers/{}/googleAds:search", self.version, customer.id);
+        let path = format!("{}/customers/{customer}/googleAds:search", self.version);
         let mut body = json!({"query": query});
         if let Some(page) = page {
             body["pageToken"] = json!(page);
         }
         let mut request = Request::post_json(path, &body)?;
-        if let Some(login) = customer.login.as_ref().or(self.login.as_ref()) {
-            request = request.header("login-customer-id", login);
+        if let Some(manager) = self.manager(customer) {
+            request = request.header("login-customer-id", &manager);
         }
         let response = self.http.send(&request).await?;
         let found: Found = response.json()?;

@@ -27,6 +27,9 @@ pub(crate) struct Config {
     /// Requests a second.
     #[serde(default = "requests_per_second")]
     pub(crate) requests_per_second: f64,
+    /// For how many days after a click its conversions come in: the longest window of any conversion action, 1 to 90.
+    #[serde(default = "conversion_days")]
+    pub(crate) conversion_days: i64,
     /// The first month of spend, `YYYY-MM`.
     #[serde(default)]
     pub(crate) start: Option<String>,
@@ -42,6 +45,10 @@ fn token_url() -> String {
 
 fn requests_per_second() -> f64 {
     5.0
+}
+
+fn conversion_days() -> i64 {
+    90
 }
 
 fn version() -> String {
@@ -60,6 +67,9 @@ impl Config {
         }
         if !(config.requests_per_second > 0.0 && config.requests_per_second.is_finite()) {
             return Err(fault("`requests_per_second` must be more than 0".to_owned()));
+        }
+        if !(1..=90).contains(&config.conversion_days) {
+            return Err(fault("`conversion_days` must be 1 to 90, as at Google".to_owned()));
         }
         let number = config.version.strip_prefix('v').unwrap_or_default();
         if number.is_empty() || !number.chars().all(|c| c.is_ascii_digit()) {

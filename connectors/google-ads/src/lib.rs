@@ -39,7 +39,7 @@ impl Connector for GoogleAds {
     }
 
     fn normalizer_version(&self) -> u32 {
-        1
+        2
     }
 
     fn streams(&self) -> &'static [Stream] {
@@ -75,6 +75,6 @@ impl Source for Connection {
     }
 
     async fn pull(&self, task: &Task) -> Result<Page, Error> {
-        pull::pull(&self.ads, task).await
+        pull::pull(&self.ads, &self.config, task).await
     }
 }

@@ -96,8 +96,10 @@ impl Reader<'_> {
             "DISPLAY" => "display",
             "VIDEO" => "paid_video",
             "SHOPPING" => "paid_shopping",
-            "PERFORMANCE_MAX" => "cross_network",
-            "DEMAND_GEN" | "DISCOVERY" => "paid_social",
+            // As GA4's default channel group has them: campaigns that Google spreads over its networks itself.
+            "PERFORMANCE_MAX" | "DEMAND_GEN" | "DISCOVERY" | "MULTI_CHANNEL" | "SMART" | "LOCAL" => {
+                "cross_network"
+            }
             _ => "paid_other",
         };
         Some(channel.to_owned())

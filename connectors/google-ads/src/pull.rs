@@ -8,14 +8,12 @@ use tributary_core::time::{DAY_MICROS, When, Zone};
 use tributary_source::http::paging::{resume, resumed};
 use tributary_source::{Covers, Cursor, Error, Finding, Next, NextStep, Page, Part, Record, Span, Task};
 
-use crate::api::{Ads, Answer, Customer, Row, needed};
+use crate::api::{Ads, Answer, Row, needed};
 use crate::config::Config;
 
 /// Costs of so many days may still change.
 const COST_DAYS: i64 = 30;
-/// Conversions of so many days may still change.
-const CONVERSION_DAYS: i64 = 90;
-/// How often the latter are read.
+/// How often months are read of which only conversions may still change.
 const CONVERSIONS_EVERY_DAYS: i64 = 7;
 /// Clicks are told of so many days.
 const CLICK_DAYS: i64 = 90;
@@ -36,6 +34,8 @@ const CLICKS: &str = "SELECT click_view.gclid, click_view.keyword_info.text, cam
     campaign.advertising_channel_type, ad_group.id, ad_group.name, segments.date, customer.id, customer.time_zone \
     FROM click_view";
 const CUSTOMER: &str = "SELECT customer.id, customer.time_zone, customer.currency_code FROM customer";
+/// Reading nothing, run for run, would look like success.
+const NO_ACCOUNT: &str = "the grant reaches no enabled ads account: sign in with another user";
 const CUSTOMERS: &str = "SELECT customer_client.id, customer_client.manager, customer_client.status \
     FROM customer_client";
 
@@ -99,25 +99,27 @@ fn days_between(from: &str, to: &str) -> i64 {
     number(to).unwrap_or_default() - number(from).unwrap_or_default()
 }
 
-fn customer(part: &Part) -> Customer {
-    let account = part.0.split('@').next().unwrap_or_default();
-    match account.split_once('/') {
-        Some((login, id)) => Customer { id: id.to_owned(), login: Some(login.to_owned()) },
-        None => Customer { id: account.to_owned(), login: None },
-    }
+/// The account of a part: all of it, or what stands before a month.
+fn customer(part: &Part) -> &str {
+    part.0.split('@').next().unwrap_or_default()
 }
 
-/// The accounts as parts: `ID`, or `MANAGER/ID`.
+/// The ids of the accounts to read, and the server's time.
 async fn accounts(ads: &Ads, config: &Config) -> Result<(Vec<String>, Option<Time>), Error> {
-    let (roots, server_time) = ads.accessible().await?;
+    let (mut roots, server_time) = ads.accessible().await?;
     if !config.customers.is_empty() {
         return Ok((config.customers.clone(), server_time));
     }
+    if let Some(login) = &config.login_customer_id {
+        roots = vec![login.clone()];
+    }
+    // The same account may be seen through several managers: through the same one each time, however they are told.
+    roots.sort_unstable();
     let mut accounts: Vec<String> = Vec::new();
     for root in roots {
-        let account = Customer { id: root.clone(), login: Some(root.clone()) };
-        let rows = match ads.search(&account, CUSTOMERS, None).await {
-            Ok(found) => found.rows,
+        ads.found(&root, &root);
+        let rows = match clients(ads, &root).await {
+            Ok(rows) => rows,
             // One account that is closed does not hide the others.
             Err(error) if error.next == NextStep::SkipPart => continue,
             Err(error) => return Err(error),
@@ -126,17 +128,31 @@ async fn accounts(ads: &Ads, config: &Config) -> Result<(Vec<String>, Option<Tim
             let id = needed(&row, "customerClient.id")?;
             let client = &row["customerClient"];
             let counts = client["manager"] != true && client["status"] == "ENABLED";
-            // The same account may be seen through several managers.
-            if counts && !accounts.iter().any(|known| known.ends_with(&format!("/{id}"))) {
-                accounts.push(format!("{root}/{id}"));
+            if counts && !accounts.contains(&id) {
+                ads.found(&id, &root);
+                accounts.push(id);
             }
         }
     }
     Ok((accounts, server_time))
 }
 
+/// The accounts below an account, itself among them.
+async fn clients(ads: &Ads, root: &str) -> Result<Vec<Row>, Error> {
+    let mut found = ads.search(root, CUSTOMERS, None).await?;
+    let mut rows = found.rows;
+    while let Some(page) = found.next {
+        found = ads.search(root, CUSTOMERS, Some(&page)).await?;
+        rows.append(&mut found.rows);
+    }
+    Ok(rows)
+}
+
 pub(crate) async fn parts(ads: &Ads, config: &Config, stream: &str) -> Result<Vec<Part>, Error> {
     let (accounts, server_time) = accounts(ads, config).await?;
+    if accounts.is_empty() {
+        return Err(Error::new(NextStep::FixConfig, NO_ACCOUNT));
+    }
     if stream != "spend" {
         return Ok(accounts.into_iter().map(Part).collect());
     }
@@ -162,23 +178,26 @@ fn today(server_time: Option<Time>, zone: &Zone) -> Result<String, Error> {
 }
 
 /// The day that it is at Google in an account's own zone.
-async fn today_at(ads: &Ads, account: &Customer) -> Result<String, Error> {
+async fn today_at(ads: &Ads, account: &str) -> Result<String, Error> {
     let found = ads.search(account, CUSTOMER, None).await?;
     let row = found.rows.first().cloned().unwrap_or_default();
     today(found.server_time, &Zone::parse(&needed(&row, "customer.timeZone")?).unwrap_or_default())
 }
 
-pub(crate) async fn pull(ads: &Ads, task: &Task) -> Result<Page, Error> {
+pub(crate) async fn pull(ads: &Ads, config: &Config, task: &Task) -> Result<Page, Error> {
     let before = match &task.span {
         Span::Since(cursor) => cursor.as_ref().map(read_cursor).transpose()?,
         Span::Sweep | Span::Window(_) => {
             return Err(Error::new(NextStep::Bug, "google-ads has no such span"));
         }
     };
+    if config.customers.is_empty() && ads.manager(customer(&task.part)).is_none() {
+        accounts(ads, config).await?;
+    }
     match task.stream {
         "campaigns" => list(ads, task, "campaigns", CAMPAIGNS, "campaign.id").await,
         "ad_groups" => list(ads, task, "ad_groups", AD_GROUPS, "adGroup.id").await,
-        "spend" => spend(ads, task, before.as_deref()).await,
+        "spend" => spend(ads, config, task, before.as_deref()).await,
         "clicks" => clicks(ads, task, before.as_deref()).await,
         other => Err(Error::new(NextStep::Bug, format!("google-ads has no stream `{other}`"))),
     }
@@ -206,17 +225,17 @@ struct Place {
 async fn list(ads: &Ads, task: &Task, stream: &'static str, query: &str, id: &str) -> Result<Page, Error> {
     let place: Option<Place> = resumed(task.resume.as_ref())?;
     let account = customer(&task.part);
-    let found = ads.search(&account, query, place.as_ref().map(|place| place.page.as_str())).await?;
+    let found = ads.search(account, query, place.as_ref().map(|place| place.page.as_str())).await?;
     let today = match place {
         Some(place) => place.today,
         None => today(found.server_time, &Zone::default())?,
     };
-    let key = |row: &Row| Ok(format!("{}/{}", account.id, needed(row, id)?));
+    let key = |row: &Row| Ok(format!("{account}/{}", needed(row, id)?));
     page(stream, found, &key, today, Covers::Replace)
 }
 
 /// A month, whole, unless nothing in it may have changed.
-async fn spend(ads: &Ads, task: &Task, before: Option<&str>) -> Result<Page, Error> {
+async fn spend(ads: &Ads, config: &Config, task: &Task, before: Option<&str>) -> Result<Page, Error> {
     let month = task.part.0.split_once('@').and_then(|(_, month)| Month::parse(month));
     let month =
         month.ok_or_else(|| Error::new(NextStep::Bug, "a part of spend is an account and a month"))?;
@@ -230,7 +249,8 @@ async fn spend(ads: &Ads, task: &Task, before: Option<&str>) -> Result<Page, Err
         server_time: None,
         progress: None,
     };
-    if let Some(read_on) = before.filter(|day| days_between(&last, day) > CONVERSION_DAYS) {
+    let settled = config.conversion_days.max(COST_DAYS);
+    if let Some(read_on) = before.filter(|day| days_between(&last, day) > settled) {
         return Ok(unchanged(read_on));
     }
     let account = customer(&task.part);
@@ -238,7 +258,7 @@ async fn spend(ads: &Ads, task: &Task, before: Option<&str>) -> Result<Page, Err
     let (today, token) = if let Some(place) = place {
         (place.today, Some(place.page))
     } else {
-        (today_at(ads, &account).await?, None)
+        (today_at(ads, account).await?, None)
     };
     let is_recent = days_between(&last, &today) <= COST_DAYS;
     let is_due = before.is_none_or(|day| days_between(day, &today) >= CONVERSIONS_EVERY_DAYS);
@@ -248,9 +268,9 @@ async fn spend(ads: &Ads, task: &Task, before: Option<&str>) -> Result<Page, Err
     let query = format!(
         "{SPEND} WHERE segments.date BETWEEN '{first}' AND '{last}' ORDER BY segments.date, campaign.id"
     );
-    let found = ads.search(&account, &query, token.as_deref()).await?;
+    let found = ads.search(account, &query, token.as_deref()).await?;
     let key = |row: &Row| {
-        Ok(format!("{}/{}/{}", account.id, needed(row, "campaign.id")?, needed(row, "segments.date")?))
+        Ok(format!("{account}/{}/{}", needed(row, "campaign.id")?, needed(row, "segments.date")?))
     };
     page("spend", found, &key, today, Covers::Replace)
 }
@@ -270,14 +290,25 @@ async fn clicks(ads: &Ads, task: &Task, before: Option<&str>) -> Result<Page, Er
     let place = if let Some(place) = resumed::<ClickPlace>(task.resume.as_ref())? {
         place
     } else {
-        let today = today_at(ads, &account).await?;
+        let today = today_at(ads, account).await?;
         let earliest = plus_days(&today, 1 - CLICK_DAYS);
         let day = before.map(|day| plus_days(day, -CLICK_LOOK_BACK_DAYS)).filter(|day| *day > earliest);
         ClickPlace { day: day.unwrap_or(earliest).min(today.clone()), today, page: None }
     };
     let query = format!("{CLICKS} WHERE segments.date = '{}'", place.day);
-    let found = ads.search(&account, &query, place.page.as_deref()).await?;
-    let key = |row: &Row| Ok(format!("{}/{}", account.id, needed(row, "clickView.gclid")?));
+    let found = match ads.search(account, &query, place.page.as_deref()).await {
+        // What goes on after a long rest may ask for a day that is out of reach by now.
+        Err(error) if task.resume.is_some() && error.next == NextStep::Bug => {
+            return Err(Error { next: NextStep::Restart, ..error });
+        }
+        found => found?,
+    };
+    // A row without a click id is told as a problem of its record, and holds up no other.
+    let key = |row: &Row| {
+        let name = || needed(row, "clickView.resourceName");
+        let id = needed(row, "clickView.gclid").or_else(|_| name());
+        Ok(format!("{account}/{}", id?.trim_start_matches(&format!("customers/{account}/clickViews/"))))
+    };
     let today = place.today.clone();
     let next = match &found.next {
         Some(page) => Some(ClickPlace { page: Some(page.clone()), ..place }),
@@ -324,7 +355,7 @@ pub(crate) async fn check(ads: &Ads, config: &Config) -> Result<Vec<Finding>, Er
     let (accounts, _) = accounts(ads, config).await?;
     let mut findings = Vec::new();
     for account in &accounts {
-        if let Err(error) = ads.search(&customer(&Part(account.clone())), CUSTOMER, None).await {
+        if let Err(error) = ads.search(account, CUSTOMER, None).await {
             if error.next != NextStep::SkipPart {
                 return Err(error);
             }
@@ -333,8 +364,7 @@ pub(crate) async fn check(ads: &Ads, config: &Config) -> Result<Vec<Finding>, Er
         }
     }
     if accounts.is_empty() {
-        let message = "the grant reaches no enabled ads account: sign in with another user".to_owned();
-        findings.push(Finding { code: "no-account".to_owned(), message });
+        findings.push(Finding { code: "no-account".to_owned(), message: NO_ACCOUNT.to_owned() });
     }
     Ok(findings)
 }

@@ -16,6 +16,8 @@ pub struct Status {
     pub sources: Vec<SourceStatus>,
     /// Records by source and stream, deleted ones left out.
     pub records: Vec<StreamCount>,
+    /// Streams whose first read was interrupted, as `source/stream`: what reports say lacks the rest of them.
+    pub unfinished: Vec<String>,
     /// Records that landed and were not worked out yet.
     pub pending: u64,
     /// The latest instant at which anything was observed.
@@ -103,6 +105,7 @@ pub async fn status(store: &Store) -> Result<Status, AnswerError> {
     Ok(Status {
         sources: store.last_runs().await?.into_iter().map(SourceStatus::from).collect(),
         records: counts.records.into_iter().map(stream).collect(),
+        unfinished: store.unfinished().await?,
         pending: store.dirty_records().await?.len() as u64,
         observed_at: store.last_observed().await?,
         counts: Counts {

@@ -46,6 +46,25 @@ fn millionths_become_cents_rounded_half_to_even() {
 }
 
 #[test]
+fn campaigns_that_google_spreads_over_its_networks_are_of_no_one_channel() {
+    for (kind, channel) in [
+        ("SEARCH", "paid_search"),
+        ("DISPLAY", "display"),
+        ("VIDEO", "paid_video"),
+        ("SHOPPING", "paid_shopping"),
+        ("PERFORMANCE_MAX", "cross_network"),
+        ("DEMAND_GEN", "cross_network"),
+        ("HOTEL", "paid_other"),
+    ] {
+        let mut row = fixtures()["clicks"][0].clone();
+        row["campaign"]["advertisingChannelType"] = json!(kind);
+        let facts = normalize("clicks", &row).facts;
+        let Fact::Click(click) = &facts[0] else { panic!("{facts:?}") };
+        assert_eq!(click.channel.as_deref(), Some(channel), "{kind}");
+    }
+}
+
+#[test]
 fn what_cannot_be_understood_is_a_problem() {
     for (path, value, said) in [
         ("/customer/currencyCode", json!("XYZ"), "customer.currencyCode: "),

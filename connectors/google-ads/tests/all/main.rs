@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
 
+mod accounts;
+mod clicks;
 mod facts;
 mod reading;
 

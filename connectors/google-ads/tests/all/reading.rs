@@ -15,25 +15,25 @@ use tributary_source::{
     Connector, Cursor, Environment, Error, Next, NextStep, Page, Part, Record, Source, Span, Task,
 };
 
-const NOW: i64 = 1_782_907_200_000_000;
+pub(crate) const NOW: i64 = 1_782_907_200_000_000;
 
 fn clock() -> Clock {
     let begin = tokio::time::Instant::now();
     Arc::new(move || Time(NOW + begin.elapsed().as_micros() as i64))
 }
 
-fn ads() -> Arc<SimulatedGoogleAds> {
+pub(crate) fn ads() -> Arc<SimulatedGoogleAds> {
     Arc::new(SimulatedGoogleAds::new(&build(&Plan::with_accounts(40)), clock()))
 }
 
-fn connect(ads: &Arc<SimulatedGoogleAds>, more: Value) -> Result<Box<dyn Source>, Error> {
+pub(crate) fn connect(ads: &Arc<SimulatedGoogleAds>, more: Value) -> Result<Box<dyn Source>, Error> {
     let mut settings = ads.settings();
     settings.values.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let vendor: Arc<dyn Vendor> = Arc::clone(ads) as _;
     GoogleAds.connect(&settings, &Environment { vendor: Some(vendor), ..Environment::new(clock()) })
 }
 
-async fn pull(
+pub(crate) async fn pull(
     source: &dyn Source,
     stream: &'static str,
     part: &Part,
@@ -51,7 +51,7 @@ async fn pull(
     }
 }
 
-async fn parts(source: &dyn Source, stream: &str) -> Vec<Part> {
+pub(crate) async fn parts(source: &dyn Source, stream: &str) -> Vec<Part> {
     let stream = GoogleAds.streams().iter().find(|it| it.name == stream).unwrap();
     source.parts(stream).await.unwrap()
 }
@@ -61,8 +61,8 @@ async fn months_are_read_again_while_they_may_change() {
     let ads = ads();
     let source = connect(&ads, json!({})).unwrap();
     let months = parts(source.as_ref(), "spend").await;
-    assert_eq!(months.first().unwrap().0, "1000000001/1000000002@2026-07");
-    assert_eq!(months.last().unwrap().0, "1000000001/1000000002@2025-01");
+    assert_eq!(months.first().unwrap().0, "1000000002@2026-07");
+    assert_eq!(months.last().unwrap().0, "1000000002@2025-01");
     let mut cursors = Vec::new();
     for month in &months {
         cursors.push(pull(source.as_ref(), "spend", month, None).await.unwrap().1);
@@ -86,11 +86,26 @@ async fn months_are_read_again_while_they_may_change() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_month_is_final_when_its_conversions_are_in() {
+    let ads = ads();
+    let april = Part("1000000002@2026-04".to_owned());
+    for (days, calls) in [(90, 2), (31, 0)] {
+        let source = connect(&ads, json!({"conversion_days": days})).unwrap();
+        let (_, cursor) = pull(source.as_ref(), "spend", &april, None).await.unwrap();
+        tokio::time::sleep(Duration::from_hours(24 * 8)).await;
+        let before = ads.kit().calls();
+        pull(source.as_ref(), "spend", &april, Some(cursor)).await.unwrap();
+        let tokens = ads.kit().journal()[before..].iter().filter(|call| call.path == "/token").count();
+        assert_eq!(ads.kit().calls() - before - tokens, calls, "{days}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn claimed_conversions_grow() {
     let ads = ads();
     ads.kit().behave(Habits { restates: true, ..Habits::default() });
     let source = connect(&ads, json!({})).unwrap();
-    let june = Part("1000000001/1000000002@2026-06".to_owned());
+    let june = Part("1000000002@2026-06".to_owned());
     let (first, cursor) = pull(source.as_ref(), "spend", &june, None).await.unwrap();
     tokio::time::sleep(Duration::from_hours(24 * 10)).await;
     let (second, _) = pull(source.as_ref(), "spend", &june, Some(cursor)).await.unwrap();
@@ -128,7 +143,7 @@ async fn clicks_are_asked_for_day_by_day_within_ninety_days() {
 async fn pages_go_on_where_they_ended() {
     let ads = ads();
     let source = connect(&ads, json!({})).unwrap();
-    let june = Part("1000000001/1000000002@2026-06".to_owned());
+    let june = Part("1000000002@2026-06".to_owned());
     let (whole, _) = pull(source.as_ref(), "spend", &june, None).await.unwrap();
     ads.kit().behave(Habits { truncate_at: Some(7), ..Habits::default() });
     let before = ads.kit().calls();
@@ -206,10 +221,25 @@ fn settings_that_cannot_be_meant_are_refused() {
         (json!({"customer": []}), "unknown field `customer`"),
         (json!({"customers": ["123-456-7890"]}), "`123-456-7890` is no account id"),
         (json!({"version": "25"}), "`version` is `25`, but must be such as v25"),
+        (json!({"conversion_days": 0}), "`conversion_days` must be 1 to 90"),
         (json!({"start": "2025"}), "`start` is `2025`, but must be a month such as 2025-01"),
     ] {
         let error = connect(&ads, more).map(|_| ()).unwrap_err();
         assert_eq!(error.next, NextStep::FixConfig);
         assert!(error.to_string().contains(said), "{error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hurried_account_is_asked_again_when_google_says() {
+    let ads = ads();
+    let source = connect(&ads, json!({})).unwrap();
+    let part = parts(source.as_ref(), "campaigns").await.remove(0);
+    let hurried = json!({"error": {"details": [{"errors": [{
+        "errorCode": {"quotaError": "RESOURCE_TEMPORARILY_EXHAUSTED"},
+        "details": {"quotaErrorDetails": {"retryDelay": "45s"}}}]}]}});
+    ads.kit().fail_times(1, When::Path("search".to_owned()), Fault::Reply(Reply::json(429, &hurried)));
+    let begin = tokio::time::Instant::now();
+    assert!(!pull(source.as_ref(), "campaigns", &part, None).await.unwrap().0.is_empty());
+    assert!((45..60).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
 }

@@ -48,6 +48,11 @@ pub(crate) async fn ask_of(
         sync::derive(context, store).await?;
     }
     let data = load(store, &config.rules, as_of).await?;
+    let unfinished = store.unfinished().await.map_err(AnswerError::from)?;
+    if !unfinished.is_empty() {
+        let streams = unfinished.join(", ");
+        context.progress.say(&format!("note: {streams} was never read to its end: a sync goes on with it"));
+    }
     let policy = Policy {
         goal,
         whose: scope.whose.unwrap_or(config.whose).into(),

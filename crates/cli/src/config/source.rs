@@ -239,7 +239,15 @@ impl SourceConfig {
 
     /// Shows the connector's complaint at the key it speaks of, else at the source's head.
     pub(super) fn complaint(&self, text: &Text, message: &str) -> Diagnostic {
-        let named = message.split('`').skip(1).step_by(2).find_map(|word| self.keys.get(word));
-        text.at(named.cloned().unwrap_or_else(|| self.header.clone()), message)
+        let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        let place = words.iter().find_map(|word| self.keys.get(*word));
+        let place = place.cloned().unwrap_or_else(|| self.header.clone());
+        let unknown = words.iter().position(|word| message.contains(&format!("unknown field `{word}`")));
+        match (unknown, message.split_once(", expected")) {
+            (Some(unknown), Some((complaint, _))) => {
+                text.at(place, complaint).hint(suggest::hint(words[unknown], &words[unknown + 1..]))
+            }
+            _ => text.at(place, message),
+        }
     }
 }

@@ -418,11 +418,16 @@ impl Answer for Status {
             line(&format!("  that count for nothing: {reason}"), *count);
         }
         line("  of nobody known", counts.unresolved);
+        line("streams never read to their end", self.unfinished.len() as u64);
         line("records not worked out yet", self.pending);
         line("problems in quarantine", self.quarantined);
         let mut tables = if self.sources.is_empty() { vec![store] } else { vec![sources, records, store] };
-        if !self.findings.is_empty() {
+        if !self.findings.is_empty() || !self.unfinished.is_empty() {
             let mut findings = Table::new(["Finding", "What to know"]);
+            for stream in &self.unfinished {
+                let message = format!("{stream} was never read to its end: a sync goes on with it");
+                findings.row(vec![Cell::Text("unfinished".to_owned()), Cell::Text(message)]);
+            }
             for finding in &self.findings {
                 findings.row(vec![Cell::Text(finding.code.clone()), Cell::Text(finding.message.clone())]);
             }

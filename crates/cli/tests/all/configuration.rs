@@ -63,3 +63,22 @@ fn another_file_can_be_named() {
     assert_eq!(tributary(folder.path(), &["--config", "other.toml", "check"]).code, 0);
     assert_eq!(tributary(folder.path(), &["check", "--config", "none.toml"]).code, 2);
 }
+
+#[test]
+fn a_mistyped_setting_of_a_source_is_shown_with_a_suggestion() {
+    expect(
+        &check(
+            "[[source]]\nid = \"crm\"\nconnector = \"hubspot\"\npagesize = 3\ntoken = { env = \"PATH\" }\n",
+        ),
+        r"
+exit code 2
+--- stdout
+--- stderr
+error: tributary.toml:4:1: source `crm`: unknown field `pagesize`
+  |
+4 | pagesize = 3
+  | ^^^^^^^^
+hint: did you mean `page_size`?
+",
+    );
+}

@@ -39,6 +39,14 @@ impl Store {
         rows.iter().map(|row| Ok(((row.text(0)?, row.text(1)?), row.text(2)?))).collect()
     }
 
+    /// Streams that were never read to their end, as `source/stream`: their first read was interrupted.
+    pub async fn unfinished(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "select distinct s.name, t.stream from stream_state t join source s on s.id = t.source \
+            where t.cursor is null order by 1, 2";
+        let rows = self.read().await?.fetch(sql, &[]).await?;
+        rows.iter().map(|row| Ok(format!("{}/{}", row.text(0)?, row.text(1)?))).collect()
+    }
+
     /// Forgets where a stream's part stands, so that it is read anew; landed records stay.
     pub async fn forget_state(&self, source: SourceKey, stream: &str, part: &str) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
