@@ -1,5 +1,7 @@
 //! Matomo's reporting API: addresses, and what its replies mean.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tributary_core::Time;
@@ -47,26 +49,32 @@ impl Server {
         Ok(Self { http: Http::new(api, environment)?, token: settings.secret("token")?.clone() })
     }
 
-    /// The visits of a site whose last action is at or after an instant, by last action upwards.
+    /// The first visits of a site whose last action is at or after an instant, by last action upwards.
+    ///
+    /// There is no offset: over a range of several days Matomo counts it wrongly and leaves visits out.
     pub(crate) async fn visits(
         &self,
         site: &str,
         range: &str,
         from_seconds: i64,
-        offset: u64,
         limit: usize,
     ) -> Result<Rows, Error> {
-        let (from, offset, limit) = (from_seconds.to_string(), offset.to_string(), limit.to_string());
+        // Matomo leaves out the least time itself.
+        let (after, limit) = ((from_seconds - 1).max(0).to_string(), limit.to_string());
         let fields = [
             ("idSite", site),
             ("period", "range"),
             ("date", range),
-            ("minTimestamp", &from),
+            ("minTimestamp", &after),
             ("filter_sort_order", "asc"),
-            ("filter_offset", &offset),
             ("filter_limit", &limit),
         ];
-        self.call("Live.getLastVisitsDetails", &fields).await
+        self.call("Live.getLastVisitsDetails", &fields).await.map_err(|error| of_site(site, error))
+    }
+
+    /// The goals of a site.
+    pub(crate) async fn goals(&self, site: &str) -> Result<Rows, Error> {
+        self.call("Goals.getGoals", &[("idSite", site)]).await.map_err(|error| of_site(site, error))
     }
 
     /// Every site that the token may see.
@@ -76,43 +84,67 @@ impl Server {
 
     async fn call(&self, method: &str, fields: &[(&str, &str)]) -> Result<Rows, Error> {
         // The token never stands in an address: those are logged everywhere.
-        let mut form = vec![("token_auth", self.token.expose_secret())];
+        // And errors come in English, since nothing but their words tells them apart.
+        let mut form = vec![("token_auth", self.token.expose_secret()), ("language", "en")];
         form.extend(fields);
         let request = Request::post_form("index.php", &form)
             .query("module", "API")
             .query("method", method)
             .query("format", "json");
         let response = self.http.send(&request).await?;
-        let rows: Vec<Row> = response.json()?;
+        // An array whose keys do not count from 0 is an object to PHP: the goals 2 and 3, for example.
+        let rows = if response.body.trim_ascii_start().starts_with(b"{") {
+            response.json::<BTreeMap<String, Row>>()?.into_values().collect()
+        } else {
+            response.json()?
+        };
         Ok(Rows { rows, server_time: response.server_time() })
     }
 }
 
+/// Names the site in an error.
+fn of_site(site: &str, error: Error) -> Error {
+    Error { message: format!("site {site}: {}", error.message), ..error }
+}
+
+/// The error that a body tells, also where several calls were made in one.
+fn fault(body: &[u8]) -> Option<Fault> {
+    let one = serde_json::from_slice::<Fault>(body).ok();
+    let one = one.or_else(|| serde_json::from_slice::<Vec<Fault>>(body).ok()?.into_iter().next());
+    one.filter(|fault| fault.result == "error")
+}
+
 /// The one place that says what a reply of Matomo means. Its messages are not shown: some quote what was asked.
+///
+/// The words come first: with status 200 by custom, and with 401 where anything, a single site even, may not be seen.
 fn meaning(response: &Response, now: Time) -> Verdict {
-    if matches!(response.status, 401 | 403) {
-        return Verdict::ReauthNeeded(format!(
-            "Matomo does not accept the token (status {}): make a new one under Personal, Security",
-            response.status
-        ));
-    }
-    let fault = serde_json::from_slice::<Fault>(&response.body).ok().filter(|fault| fault.result == "error");
-    let Some(fault) = fault.filter(|_| (200..300).contains(&response.status)) else {
-        return classify(response, now);
-    };
-    let says = |part: &str| fault.message.to_lowercase().contains(part);
+    let message = fault(&response.body).map(|fault| fault.message.to_lowercase()).unwrap_or_default();
+    let says = |part: &str| message.contains(part);
+    let refused = "Matomo does not accept the token: make a new one under Personal, Security";
     if says("authenticate") || says("token_auth") {
-        Verdict::ReauthNeeded(
-            "Matomo does not accept the token: make a new one under Personal, Security".to_owned(),
+        Verdict::ReauthNeeded(refused.to_owned())
+    } else if says("at least one website") {
+        Verdict::Config("the token's user may not view any site: give them view access".to_owned())
+    } else if says("'view' access") || says("view access") || says("couldn't be found") {
+        Verdict::SkipPart("the token's user may not view it: give them view access".to_owned())
+    } else if says("visits log is deactivated") {
+        Verdict::Config(
+            "Matomo's visits log is off: turn it on in the general settings, or in the website's own"
+                .to_owned(),
         )
-    } else if says("'view' access") || says("view access") {
-        Verdict::SkipPart("the token's user may not view this site: give them view access to it".to_owned())
-    } else if says("deactivated") || says("disabled") {
-        Verdict::Config("Matomo's visits log is off: turn it on under Privacy, Anonymise data".to_owned())
-    } else if says("max_execution_time") || says("too long") || says("timeout") {
-        Verdict::Transient("Matomo's database took too long; a smaller `page_size` may help".to_owned())
+    } else if says("run the query in time") || says("max_execution_time") || says("max_statement_time") {
+        Verdict::WindowTooBig("Matomo's database has too little time for so many visits".to_owned())
     } else {
-        Verdict::Transient("Matomo answered with an error; its log says why".to_owned())
+        match response.status {
+            200..=299 if !message.is_empty() => {
+                Verdict::Transient("Matomo answered with an error; its log says why".to_owned())
+            }
+            401 => Verdict::ReauthNeeded(refused.to_owned()),
+            403 => Verdict::Config(
+                "something before Matomo refuses us (status 403): is it a firewall?".to_owned(),
+            ),
+            _ => classify(response, now),
+        }
     }
 }
 

@@ -22,8 +22,9 @@ pub use simulator::SimulatedMatomo;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Matomo;
 
-static STREAMS: [Stream; 2] = [
+static STREAMS: [Stream; 3] = [
     Stream { name: "sites", mode: Mode::Snapshot, sweeps: false },
+    Stream { name: "goals", mode: Mode::Snapshot, sweeps: false },
     Stream { name: "visits", mode: Mode::Keyset, sweeps: false },
 ];
 
@@ -37,7 +38,7 @@ impl Connector for Matomo {
     }
 
     fn normalizer_version(&self) -> u32 {
-        1
+        2
     }
 
     fn streams(&self) -> &'static [Stream] {
@@ -67,7 +68,7 @@ impl Source for Connection {
         pull::check(&self.server, &self.config).await
     }
 
-    /// Each site has a visits log of its own.
+    /// Each site has goals and a visits log of its own.
     async fn parts(&self, stream: &Stream) -> Result<Vec<Part>, Error> {
         pull::parts(&self.server, &self.config, stream.name).await
     }

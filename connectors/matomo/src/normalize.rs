@@ -1,5 +1,7 @@
 //! A visit → facts. Pure.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use tributary_core::fact::{Alias, Attributes, Direction, Identifier, Touch};
 use tributary_core::{Fact, Time, contact};
@@ -77,6 +79,7 @@ pub(crate) fn normalize(record: &Record) -> Normalized {
         facts.push(Fact::Alias(Alias { a: person, b: visitor, at: Some(at) }));
     }
     facts.push(Fact::Touch(Touch { content: address.as_deref().and_then(page), ..touch(at, "visit") }));
+    let mut known = BTreeSet::new();
     for (index, action) in actions.iter().enumerate() {
         let (kind, content) = match action["type"].as_str() {
             Some("goal") => ("form", text(&action["goalName"])),
@@ -87,8 +90,15 @@ pub(crate) fn normalize(record: &Record) -> Normalized {
             problem(&format!("actionDetails[{index}].timestamp"), "not a time in seconds");
             continue;
         };
-        // What one visitor does in one second of one kind is one touch, however the list is cut later.
-        let suffix = format!("{kind} {}", at.0 / 1_000_000);
+        // By time, however the list is cut later. One page may reach several goals in one second; the same one
+        // twice in a second is one touch.
+        let mut suffix = format!("{kind} {}", at.0 / 1_000_000);
+        if !known.insert((suffix.clone(), content.clone())) {
+            continue;
+        }
+        if known.iter().filter(|(known, _)| *known == suffix).count() > 1 {
+            suffix = format!("{suffix} {}", content.as_deref().unwrap_or_default());
+        }
         facts.push(Fact::Touch(Touch { suffix, content, ..touch(at, kind) }));
     }
     normalized.facts = facts;

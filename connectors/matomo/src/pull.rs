@@ -1,7 +1,10 @@
 //! How each stream is read.
 //!
 //! Visits are sorted by their last action, which moves as they grow: a page begins at the last action of the page
-//! before it, so that a visit which grew meanwhile comes again instead of pushing another one out of sight.
+//! before it, so that a visit which grew meanwhile comes again instead of pushing another one out of sight. Where more
+//! visits end in one second than a page holds, the next page is twice as large.
+
+use std::future::Future;
 
 use serde::{Deserialize, Serialize};
 use tributary_core::Time;
@@ -25,8 +28,8 @@ struct Place {
     until: i64,
     /// The last action that the page begins with.
     from: i64,
-    /// Visits of exactly that last action that were read already, where a page has no other.
-    offset: u64,
+    /// Visits of the page.
+    limit: usize,
     /// The latest last action taken.
     highest: i64,
 }
@@ -61,18 +64,33 @@ pub(crate) async fn pull(server: &Server, config: &Config, task: &Task) -> Resul
     };
     match task.stream {
         "sites" => sites(server, task).await,
+        "goals" => goals(server, task).await,
         "visits" => visits(server, config, task, before).await,
         other => Err(Error::new(NextStep::Bug, format!("matomo has no stream `{other}`"))),
     }
 }
 
 async fn sites(server: &Server, task: &Task) -> Result<Page, Error> {
+    list(task, server.sites(), |row| Ok(record("sites", needed(row, "idsite")?.to_string(), None, row))).await
+}
+
+async fn goals(server: &Server, task: &Task) -> Result<Page, Error> {
+    let site = &task.part.0;
+    let goal = |row: &Row| Ok(record("goals", format!("{site}/{}", needed(row, "idgoal")?), None, row));
+    list(task, server.goals(site), goal).await
+}
+
+/// A list that comes whole.
+async fn list(
+    task: &Task,
+    rows: impl Future<Output = Result<Rows, Error>>,
+    record: impl Fn(&Row) -> Result<Record, Error>,
+) -> Result<Page, Error> {
     // There is one page: a place to go on from was written by another version.
     if task.resume.is_some() {
-        return Err(Error::new(NextStep::Restart, "a list of sites has one page"));
+        return Err(Error::new(NextStep::Restart, format!("the list of {} has one page", task.stream)));
     }
-    let Rows { rows, server_time } = server.sites().await?;
-    let record = |row: &Row| Ok(record("sites", needed(row, "idsite")?.to_string(), None, row));
+    let Rows { rows, server_time } = rows.await?;
     let records = rows.iter().map(record).collect::<Result<Vec<_>, Error>>()?;
     let total = records.len() as u64;
     let next = Next::Done(cursor(0));
@@ -82,11 +100,16 @@ async fn sites(server: &Server, task: &Task) -> Result<Page, Error> {
 async fn visits(server: &Server, config: &Config, task: &Task, before: Option<i64>) -> Result<Page, Error> {
     let resumed = resumed::<Place>(task.resume.as_ref())?;
     let from = before.map_or(0, |before| before - LOOK_BACK_SECONDS);
-    let place = resumed.unwrap_or(Place { until: i64::MAX, from, offset: 0, highest: before.unwrap_or(0) });
-    let limit = config.page_size;
+    let begin = Place { until: i64::MAX, from, limit: config.page_size, highest: before.unwrap_or(0) };
+    let place = resumed.unwrap_or(begin);
     let site = &task.part.0;
-    let Rows { rows, server_time } =
-        server.visits(site, &range(config, place.from), place.from, place.offset, limit).await?;
+    let mut limit = place.limit;
+    let Rows { rows, server_time } = loop {
+        match server.visits(site, &range(config, place.from), place.from, limit).await {
+            Err(error) if error.next == NextStep::SplitWindow && limit > 1 => limit /= 2,
+            answer => break answer?,
+        }
+    };
     // The server's own clock decides what may still grow; a server that does not tell it is believed to the second.
     let settled = server_time.map_or(i64::MAX, |now| now.0 / 1_000_000 - SETTLED_SECONDS);
     let until = place.until.min(settled);
@@ -108,8 +131,16 @@ async fn visits(server: &Server, config: &Config, task: &Task, before: Option<i6
     let next = if grows || rows.len() < limit {
         Next::Done(cursor(highest))
     } else {
-        let offset = if last > place.from { 0 } else { place.offset + rows.len() as u64 };
-        Next::More(resume(&Place { until, from: last, offset, highest })?)
+        let limit = if last > place.from {
+            // As large as the settings say, or as the server's time allows.
+            limit.min(config.page_size)
+        } else if limit == place.limit {
+            limit.saturating_mul(2)
+        } else {
+            let message = format!("site {site}: more visits end in one second than Matomo has time for");
+            return Err(Error::new(NextStep::Retry, message));
+        };
+        Next::More(resume(&Place { until, from: last, limit, highest })?)
     };
     Ok(page(records, next, Covers::Upsert, server_time))
 }
@@ -143,5 +174,10 @@ pub(crate) async fn check(server: &Server, config: &Config) -> Result<Vec<Findin
         code: "site-hidden".to_owned(),
         message: format!("the token may not see site {site}: give its user view access"),
     };
-    Ok(missing.map(finding).collect())
+    let mut findings: Vec<Finding> = missing.map(finding).collect();
+    if known.is_empty() {
+        let message = "the token may not see any site: give its user view access".to_owned();
+        findings.push(Finding { code: "no-sites".to_owned(), message });
+    }
+    Ok(findings)
 }

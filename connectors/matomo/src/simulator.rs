@@ -1,7 +1,8 @@
 //! A simulated Matomo over the sandbox's world: site 1 with its visits log, and nothing else.
 //!
 //! Written from Matomo's documented behaviour, not from this crate's own types: errors with status 200, tokens in the
-//! body only, newest first and ten rows by default, numbers now as such and now as texts, visits that grow.
+//! body only, newest first and ten rows by default, a least time that is left out itself, several calls in one, numbers
+//! now as such and now as texts, visits that grow.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tributary_core::Time;
+use tributary_core::time::Zone;
 use tributary_sandbox::simulator::{Api, Call, Habits, Reply, Simulator};
 use tributary_sandbox::{OWN_DOMAIN, TIME_ZONE, Tool, TouchRow, World};
 use tributary_source::environment::Vendor;
@@ -20,6 +22,8 @@ use tributary_source::{SecretString, Settings};
 const TOKEN: &str = "canary-5d1f9a";
 /// How long a visitor may be idle before their visit is over, with time for slow trackers.
 const SETTLED_SECONDS: i64 = 45 * 60;
+/// How long a visitor may be idle within one visit.
+const IDLE_SECONDS: i64 = 30 * 60;
 
 /// A Matomo that is not one.
 pub struct SimulatedMatomo {
@@ -32,6 +36,15 @@ pub struct SimulatedMatomo {
 struct Log {
     visits: Mutex<BTreeMap<i64, Visit>>,
     lag: Mutex<Duration>,
+    mood: Mutex<Mood>,
+}
+
+/// What an administrator decided.
+#[derive(Default)]
+struct Mood {
+    is_log_off: bool,
+    /// Rows that one query may fetch in the time it has.
+    rows_in_time: Option<i64>,
 }
 
 #[derive(Clone)]
@@ -68,7 +81,8 @@ impl Log {
             let id = place as i64 + 1;
             (id, Visit::of(&row, touch.device, touch.at.0 / 1_000_000, user))
         };
-        Self { visits: Mutex::new(web.enumerate().map(visit).collect()), lag: Mutex::default() }
+        let visits = Mutex::new(web.enumerate().map(visit).collect());
+        Self { visits, lag: Mutex::default(), mood: Mutex::default() }
     }
 
     /// What is to be seen at an instant, by last action.
@@ -157,52 +171,157 @@ impl Visit {
     }
 }
 
+impl Log {
+    /// Takes what a tracker tells: one action in the address, or several in the body.
+    fn tracked(&self, call: &Call, now: i64) -> Reply {
+        let body = call.json();
+        let Some(requests) = body["requests"].as_array() else {
+            return if self.track(&|name| call.param(name).map(str::to_owned), now).is_some() {
+                Reply::text(204, "")
+            } else {
+                Reply::text(400, "")
+            };
+        };
+        let one = |request: &&Value| {
+            let query = request.as_str().unwrap_or_default().trim_start_matches('?');
+            let pairs: BTreeMap<String, String> =
+                url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+            self.track(&|name| pairs.get(name).cloned(), now).is_some()
+        };
+        let tracked = requests.iter().filter(one).count();
+        let invalid = requests.len() - tracked;
+        Reply::json(200, &json!({"status": "success", "tracked": tracked, "invalid": invalid}))
+    }
+
+    /// One action of a visitor, in the visit that is going on or in a new one.
+    fn track(&self, param: &dyn Fn(&str) -> Option<String>, now: i64) -> Option<()> {
+        let (site, records) = (param("idsite")?, param("rec")?);
+        let url = param("url").filter(|_| site == "1" && records == "1")?;
+        let user = param("uid");
+        let visitor = match (param("_id").or_else(|| param("cid")), &user) {
+            (Some(id), _) => id,
+            // A user id without a cookie is a visitor of its own.
+            (None, Some(user)) => {
+                let hash = user.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                    (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+                });
+                format!("{hash:016x}")
+            }
+            (None, None) => "0000000000000001".to_owned(),
+        };
+        let action =
+            json!({"type": "action", "url": url, "pageTitle": param("action_name"), "timestamp": now});
+        let mut visits = lock(&self.visits);
+        let going_on =
+            visits.values_mut().find(|it| it.body["visitorId"] == *visitor && now - it.last < IDLE_SECONDS);
+        if let Some(visit) = going_on {
+            if let Some(actions) = visit.body["actionDetails"].as_array_mut() {
+                actions.push(action);
+            }
+            visit.last = now;
+            return Some(());
+        }
+        let body = json!({
+            "visitorId": visitor, "userId": user, "referrerType": "direct", "referrerName": "", "referrerKeyword": "",
+            "referrerUrl": param("urlref").unwrap_or_default(), "actionDetails": [action],
+        });
+        let id = visits.keys().next_back().map_or(1, |last| last + 1);
+        visits.insert(id, Visit { first: now, last: now, body, coming: None, hidden_until: i64::MIN });
+        Some(())
+    }
+}
+
+/// Matomo's way to say that something went wrong: with status 200.
+fn error(message: &str) -> Value {
+    json!({"result": "error", "message": message})
+}
+
 impl Api for Log {
     fn answer(&self, call: &Call, now: Time, habits: &Habits) -> Reply {
-        let error = |message: &str| Reply::json(200, &json!({"result": "error", "message": message}));
+        if call.path.ends_with("/matomo.php") {
+            return self.tracked(call, now.0 / 1_000_000);
+        }
         let form = call.form();
-        let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        if call.param("token_auth").is_some() || field("token_auth") != Some(TOKEN) {
-            return error(
-                "Unable to authenticate with the provided token. It is either invalid, expired or is required to be \
-                 sent as a POST parameter.",
+        let is_told = form.iter().any(|(name, value)| name == "token_auth" && value == TOKEN);
+        if call.param("token_auth").is_some() || !is_told {
+            return Reply::json(
+                200,
+                &error(
+                    "Unable to authenticate with the provided token. It is either invalid, expired or is required to \
+                     be sent as a POST parameter.",
+                ),
             );
         }
-        match call.param("method") {
-            Some("API.getMatomoVersion") => Reply::json(200, &json!({"value": "5.2.0"})),
-            Some("SitesManager.getSitesWithAtLeastViewAccess") => Reply::json(
-                200,
-                &json!([{"idsite": "1", "name": "Website", "timezone": TIME_ZONE, "currency": "USD"}]),
-            ),
-            Some("Live.getLastVisitsDetails") => {
-                let site = field("idSite").unwrap_or_default();
-                if site != "1" {
-                    let message = format!(
-                        "You can't access this resource as it requires 'view' access for the website id = {site}."
-                    );
-                    return error(&message);
-                }
-                let number = |name: &str| field(name).and_then(|text| text.parse::<i64>().ok());
-                let from = number("minTimestamp").unwrap_or(i64::MIN);
-                let days = field("date").and_then(|range| range.split_once(','));
-                let Some((begin, end)) = days else { return error("The date is not a range.") };
-                let mut visits = self.seen(now.0 / 1_000_000);
-                visits.retain(|(_, visit)| {
-                    let day = Time::from_seconds(visit.last).to_string();
-                    visit.last >= from && begin <= &day[..10] && &day[..10] <= end
-                });
-                if field("filter_sort_order") != Some("asc") {
-                    visits.reverse();
-                }
-                let limit = number("filter_limit").unwrap_or(10);
-                let limit = if limit < 0 { usize::MAX } else { limit as usize };
-                let limit = habits.truncate_at.map_or(limit, |most| limit.min(most));
-                let offset = number("filter_offset").unwrap_or(0).max(0) as usize;
-                let page = visits.iter().skip(offset).take(limit).map(|(id, visit)| visit.json(*id));
-                Reply::json(200, &page.collect::<Vec<_>>().into())
+        // Where a name stands in both, the body counts.
+        let asked: BTreeMap<String, String> = call.query.iter().cloned().chain(form).collect();
+        Reply::json(200, &self.method(&asked, now.0 / 1_000_000, habits))
+    }
+}
+
+impl Log {
+    fn method(&self, asked: &BTreeMap<String, String>, now: i64, habits: &Habits) -> Value {
+        let field = |name: &str| asked.get(name).map_or("", String::as_str);
+        let is_hidden = field("idSite") != "1";
+        match field("method") {
+            "API.getMatomoVersion" => json!({"value": "5.2.0"}),
+            "API.getBulkRequest" => {
+                let urls = asked.iter().filter(|(name, _)| name.starts_with("urls["));
+                let one = |(_, url): (&String, &String)| {
+                    let mut one: BTreeMap<String, String> =
+                        url::form_urlencoded::parse(url.as_bytes()).into_owned().collect();
+                    let is_nested = field("method") == one.get("method").map_or("", String::as_str);
+                    one.insert("format".to_owned(), "json".to_owned());
+                    (!is_nested).then(|| self.method(&one, now, habits))
+                };
+                urls.filter_map(one).collect()
             }
+            "SitesManager.getSitesWithAtLeastViewAccess" => {
+                json!([{"idsite": "1", "name": "Website", "timezone": TIME_ZONE, "currency": "USD"}])
+            }
+            "Goals.getGoals" | "Live.getLastVisitsDetails" if is_hidden => error(&format!(
+                "You can't access this resource as it requires 'view' access for the website id = {}.",
+                field("idSite")
+            )),
+            // A list whose numbers do not begin at 0 is an object to PHP.
+            "Goals.getGoals" => json!({
+                "2": {"idsite": "1", "idgoal": "2", "name": "Form sent", "match_attribute": "manually", "revenue": "0"},
+            }),
+            "Live.getLastVisitsDetails" => self.visits_details(asked, now, habits),
             _ => error("The method does not exist or is not available in the module."),
         }
+    }
+
+    fn visits_details(&self, asked: &BTreeMap<String, String>, now: i64, habits: &Habits) -> Value {
+        let field = |name: &str| asked.get(name).map(String::as_str);
+        let number = |name: &str| field(name).and_then(|text| text.parse::<i64>().ok());
+        let limit = number("filter_limit").unwrap_or(10);
+        let mood = lock(&self.mood);
+        if mood.is_log_off {
+            return error(
+                "Visits log is deactivated globally. A user with super user access can enable this feature in the \
+                 general settings.",
+            );
+        }
+        if mood.rows_in_time.is_some_and(|most| limit < 0 || limit > most) {
+            return error("Could not run the query in time.  Maybe the selected date range is too wide?");
+        }
+        // Nothing and 0 are alike to PHP. The least time itself is left out.
+        let after = number("minTimestamp").filter(|from| *from != 0).unwrap_or(i64::MIN);
+        let days = field("date").and_then(|range| range.split_once(','));
+        let Some((begin, end)) = days else { return error("The date is not a range.") };
+        let zone = Zone::parse(TIME_ZONE).unwrap_or_default();
+        let mut visits = self.seen(now);
+        visits.retain(|(_, visit)| {
+            let day = Time::from_seconds(visit.last).date_in(&zone);
+            visit.last > after && begin <= day.as_str() && day.as_str() <= end
+        });
+        if field("filter_sort_order") != Some("asc") {
+            visits.reverse();
+        }
+        let limit = if limit < 0 { usize::MAX } else { limit as usize };
+        let limit = habits.truncate_at.map_or(limit, |most| limit.min(most));
+        let offset = number("filter_offset").unwrap_or(0).max(0) as usize;
+        visits.iter().skip(offset).take(limit).map(|(id, visit)| visit.json(*id)).collect()
     }
 }
 
@@ -234,6 +353,16 @@ impl SimulatedMatomo {
         lock(&self.log.visits).remove(&visit);
     }
 
+    /// Switches the visits log off.
+    pub fn switch_log_off(&self) {
+        lock(&self.log.mood).is_log_off = true;
+    }
+
+    /// From now on queries for more rows than this run out of time.
+    pub fn limit_rows_in_time(&self, most: i64) {
+        lock(&self.log.mood).rows_in_time = Some(most);
+    }
+
     fn now(&self) -> i64 {
         (self.clock)().0 / 1_000_000
     }
@@ -258,6 +387,7 @@ impl Simulated for SimulatedMatomo {
         let now = self.now();
         match stream {
             "sites" => BTreeSet::from(["1".to_owned()]),
+            "goals" => BTreeSet::from(["1/2".to_owned()]),
             "visits" => {
                 let settled =
                     self.log.seen(now).into_iter().filter(|(_, visit)| visit.last <= now - SETTLED_SECONDS);

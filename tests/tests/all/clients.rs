@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use tributary_core::Time;
 use tributary_derive::{Rules, update};
 use tributary_hubspot::{HubSpot, SimulatedHubSpot};
+use tributary_matomo::{Matomo, SimulatedMatomo};
 use tributary_sandbox::simulator::serve;
 use tributary_sandbox::{Plan, build};
 use tributary_source::{ExposeSecret, Settings};
@@ -17,8 +20,8 @@ use tributary_sync::{Options, Outcome, Silent, SourceRun};
 
 use crate::now;
 
-/// HubSpot's own client, from npm.
-const CLIENT: &str = "@hubspot/api-client@13.5.0";
+/// HubSpot's own client and Matomo's tracker, from npm.
+const CLIENTS: [&str; 2] = ["@hubspot/api-client@13.5.0", "matomo-tracker@2.2.4"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hubspots_own_client_reads_what_the_connector_landed() {
@@ -35,11 +38,7 @@ async fn hubspots_own_client_reads_what_the_connector_landed() {
     let secrets = SimulatedHubSpot::secrets();
     let settings = Settings { source: "crm".to_owned(), values, secrets, ..Settings::default() };
     let run = SourceRun { id: "crm".to_owned(), connector: Arc::new(HubSpot), settings };
-    let options = Options { allow_mass_delete: false, now: Arc::new(now) };
-    let report =
-        tributary_sync::run(&store, &[run], &options, &Silent, &CancellationToken::new()).await.unwrap();
-    assert_eq!(report.sources[0].outcome, Outcome::Ok);
-    update::update(&store, &Rules::default(), &mut |_, _| {}).await.unwrap();
+    sync(&store, run).await;
 
     let rows = rows(&store).await;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -89,30 +88,80 @@ async fn hubspots_own_client_reads_what_the_connector_landed() {
     }
 }
 
-/// What HubSpot's own client says, as JSON.
-fn read(address: &str) -> Value {
-    let folder = client();
-    let script = folder.join("hubspot.mjs");
-    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/hubspot.mjs"), &script).unwrap();
-    let secrets = SimulatedHubSpot::secrets();
-    let token = secrets["token"].expose_secret();
-    let output = Command::new("node").arg(&script).args([address, token]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+#[tokio::test(flavor = "multi_thread")]
+async fn what_matomos_tracker_tells_comes_back_as_visits() {
+    let world = build(&Plan::with_accounts(12));
+    let time = Arc::new(AtomicI64::new(world.plan.end().0));
+    let clock = Arc::clone(&time);
+    let vendor = SimulatedMatomo::new(&world, Arc::new(move || Time(clock.load(Ordering::SeqCst))));
+    let served = serve(vendor.kit(), 0).await.unwrap();
+    let pages = ["/", "/pricing?utm_source=linkedin&gclid=Cj0tracked", "/demo"];
+    let told = pages.map(|page| format!("https://www.us.example{page}"));
+    tokio::task::block_in_place(|| {
+        run_client(
+            "matomo.mjs",
+            &[&[served.url().as_str(), "bo@cust.example"], told.each_ref().map(String::as_str).as_slice()]
+                .concat(),
+        )
+    });
+    // Until nobody can be in the middle of a visit.
+    time.fetch_add(2 * 3_600_000_000, Ordering::SeqCst);
+
+    let store = testkit::sqlite().await;
+    let (values, secrets) = (SimulatedMatomo::values(&served.url()), SimulatedMatomo::secrets());
+    let settings = Settings { source: "web".to_owned(), values, secrets, ..Settings::default() };
+    let run = SourceRun { id: "web".to_owned(), connector: Arc::new(Matomo), settings };
+    sync(&store, run).await;
+    let rows = rows(&store).await;
+    let visit: Vec<&Row> =
+        rows["touches"].iter().filter(|row| row["occurred_at"] == world.plan.end().to_string()).collect();
+    assert_eq!(visit.len(), 1, "{visit:?}");
+    assert_eq!((visit[0]["kind"].as_str(), visit[0]["content"].as_str()), ("visit", "/"));
+    assert!(rows["identifiers"].iter().any(|row| row["value"] == "bo@cust.example"));
 }
 
-/// The folder in which the client is installed; installs it if it is not there.
-fn client() -> PathBuf {
+/// What HubSpot's own client says, as JSON.
+fn read(address: &str) -> Value {
+    let secrets = SimulatedHubSpot::secrets();
+    let token = secrets["token"].expose_secret();
+    serde_json::from_slice(&run_client("hubspot.mjs", &[address, token])).unwrap()
+}
+
+/// Runs a script beside the clients that it uses.
+fn run_client(name: &str, arguments: &[&str]) -> Vec<u8> {
+    let folder = clients();
+    let script = folder.join(name);
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name), &script).unwrap();
+    let output = Command::new("node").arg(&script).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// The folder in which the clients are installed; installs them if they are not there.
+fn clients() -> PathBuf {
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    // Whoever failed before has said why.
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("clients");
-    if !folder.join("node_modules/@hubspot/api-client/package.json").exists() {
+    let is_there = |name: &str| folder.join("node_modules").join(name).join("package.json").exists();
+    if !is_there("@hubspot/api-client") || !is_there("matomo-tracker") {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("package.json"), "{\"private\": true}\n").unwrap();
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", CLIENT]).current_dir(&folder);
+        npm.args(["install", "--no-audit", "--no-fund"]).args(CLIENTS).current_dir(&folder);
         let output = npm.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     folder
+}
+
+/// Pulls once and works out what came.
+async fn sync(store: &Store, run: SourceRun) {
+    let options = Options { allow_mass_delete: false, now: Arc::new(now) };
+    let report =
+        tributary_sync::run(store, &[run], &options, &Silent, &CancellationToken::new()).await.unwrap();
+    assert_eq!(report.sources[0].outcome, Outcome::Ok);
+    update::update(store, &Rules::default(), &mut |_, _| {}).await.unwrap();
 }
 
 type Row = BTreeMap<&'static str, String>;

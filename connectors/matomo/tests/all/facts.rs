@@ -30,6 +30,31 @@ fn visits_say_their_facts() {
     insta::assert_debug_snapshot!(said);
 }
 
+#[test]
+fn goals_of_one_second_are_touches_of_their_own() {
+    let goal = |id: &str, name: &str| json!({"type": "goal", "goalId": id, "goalName": name, "timestamp": 1_761_991_500});
+    let mut visit = fixture().remove(0);
+    visit["actionDetails"] =
+        json!([goal("2", "Demo request"), goal("3", "Newsletter"), goal("2", "Demo request")]);
+    let touches = normalize("visits", &visit).facts.into_iter().filter_map(|fact| match fact {
+        Fact::Touch(touch) => Some((touch.suffix, touch.content.unwrap_or_default())),
+        _ => None,
+    });
+    let expected =
+        [("", ""), ("form 1761991500", "Demo request"), ("form 1761991500 Newsletter", "Newsletter")];
+    assert_eq!(
+        touches.collect::<Vec<_>>(),
+        expected.map(|(suffix, name)| (suffix.to_owned(), name.to_owned()))
+    );
+}
+
+#[test]
+fn sites_and_goals_are_kept_for_their_names() {
+    for (stream, body) in [("sites", json!({"idsite": "1"})), ("goals", json!({"idgoal": "2"}))] {
+        assert_eq!(normalize(stream, &body), Normalized::default());
+    }
+}
+
 fn first_touch(visit: &Value) -> Touch {
     let facts = normalize("visits", visit).facts;
     facts.into_iter().find_map(|fact| if let Fact::Touch(touch) = fact { Some(touch) } else { None }).unwrap()

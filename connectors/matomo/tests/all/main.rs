@@ -4,6 +4,7 @@
 
 mod facts;
 mod reading;
+mod vendor;
 
 use std::sync::Arc;
 
