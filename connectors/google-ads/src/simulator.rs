@@ -176,15 +176,18 @@ impl Account {
             },
         };
         let rows: Vec<Value> = rows.iter().map(|row| selected(row, query)).collect();
+        let fields = query.trim_start_matches("SELECT ").split(" FROM ").next().unwrap_or_default();
+        let path = |field: &str| field.trim().split('.').map(camel).collect::<Vec<_>>().join(".");
+        let mask = fields.split(',').map(path).collect::<Vec<_>>().join(",");
         let size = habits.truncate_at.unwrap_or(PAGE);
         let mut reply =
-            json!({"results": rows.iter().skip(from).take(size).collect::<Vec<_>>(), "fieldMask": "…"});
+            json!({"results": rows.iter().skip(from).take(size).collect::<Vec<_>>(), "fieldMask": mask});
         if rows.len() > from + size {
             reply["nextPageToken"] = json!(format!("page-{}", from + size));
         }
         if rows.is_empty() {
             // Empty lists are left out.
-            reply = json!({"fieldMask": "…"});
+            reply = json!({"fieldMask": mask});
         }
         Reply::json(200, &reply)
     }

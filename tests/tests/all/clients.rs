@@ -1,8 +1,9 @@
 //! Vendors' own clients as judges: what they read from a simulator is what the connector landed.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_derive::{Rules, update};
+use tributary_google_ads::{GoogleAds, SimulatedGoogleAds};
 use tributary_hubspot::{HubSpot, SimulatedHubSpot};
 use tributary_matomo::{Matomo, SimulatedMatomo};
 use tributary_sandbox::simulator::serve;
@@ -22,6 +24,8 @@ use crate::now;
 
 /// HubSpot's own client and Matomo's tracker, from npm.
 const CLIENTS: [&str; 2] = ["@hubspot/api-client@13.5.0", "matomo-tracker@2.2.4"];
+/// Google's own types, from PyPI.
+const GOOGLE_TYPES: &str = "google-ads==34.0.0";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hubspots_own_client_reads_what_the_connector_landed() {
@@ -118,6 +122,60 @@ async fn what_matomos_tracker_tells_comes_back_as_visits() {
     assert_eq!(visit.len(), 1, "{visit:?}");
     assert_eq!((visit[0]["kind"].as_str(), visit[0]["content"].as_str()), ("visit", "/"));
     assert!(rows["identifiers"].iter().any(|row| row["value"] == "bo@cust.example"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn google_ads_fields_and_answers_are_googles_own() {
+    let world = build(&Plan::with_accounts(40));
+    let end = world.plan.end();
+    let vendor = SimulatedGoogleAds::new(&world, Arc::new(move || end));
+    let served = serve(vendor.kit(), 0).await.unwrap();
+    let store = testkit::sqlite().await;
+    let (values, secrets) = (SimulatedGoogleAds::values(&served.url()), SimulatedGoogleAds::secrets());
+    let settings = Settings { source: "ads".to_owned(), values, secrets, ..Settings::default() };
+    let run = SourceRun { id: "ads".to_owned(), connector: Arc::new(GoogleAds), settings };
+    sync(&store, run).await;
+    // The same questions again, asked for the judge.
+    let questions: Vec<Value> = vendor
+        .kit()
+        .journal()
+        .iter()
+        .filter(|call| call.path.ends_with("googleAds:search"))
+        .map(|call| {
+            json!({"path": call.path, "token": call.header("authorization"),
+                "login": call.header("login-customer-id"), "body": String::from_utf8_lossy(&call.body)})
+        })
+        .collect();
+    let judged = tokio::task::block_in_place(|| judge(&served.url(), &json!(questions)));
+    assert!(questions.len() > 50 && judged > 500, "{} questions, {judged} rows", questions.len());
+}
+
+/// How many rows Google's own types accept.
+fn judge(address: &str, questions: &Value) -> usize {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("clients/python");
+    let run = |program: &Path, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let python = folder.join("bin/python");
+    if !folder.join("ready").exists() {
+        run(Path::new("python3"), &["-m", "venv", folder.to_str().unwrap()]);
+        run(&python, &["-m", "pip", "install", "--quiet", GOOGLE_TYPES]);
+        std::fs::write(folder.join("ready"), "").unwrap();
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/google_ads.py");
+    let mut judge = Command::new(python);
+    let mut judge = judge
+        .arg(script)
+        .args([address, "v25"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    judge.stdin.take().unwrap().write_all(questions.to_string().as_bytes()).unwrap();
+    let output = judge.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }
 
 /// What HubSpot's own client says, as JSON.
