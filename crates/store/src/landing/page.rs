@@ -126,9 +126,7 @@ impl Store {
         let mut heads = tx.heads(page).await?;
         let order = order(page, &ranks);
         let mut older = tx.older_versions(page, &ranks, &order, &heads).await?;
-        let mut next_record = tx.next_ids("record", page.records.len()).await?;
-        let mut next_version = tx.next_ids("version", page.records.len()).await?;
-        let mut next_frame = tx.next_ids("frame", page.records.len()).await?;
+        let [mut next_record, mut next_version, mut next_frame] = tx.next_of_a_page(page).await?;
         let mut writes = Writes::default();
         let mut bodies: BTreeMap<&str, (i64, Vec<u8>)> = BTreeMap::new();
         let mut faults = Vec::new();
@@ -279,12 +277,26 @@ impl Tx {
         Ok(older)
     }
 
+    /// The first unused ids of records, versions and frames.
+    async fn next_of_a_page(&mut self, page: &Landing<'_>) -> Result<[i64; 3], StoreError> {
+        if page.records.is_empty() {
+            return Ok([0; 3]);
+        }
+        // One question: each is a way to the database and back.
+        let sql = "select (select coalesce(max(id), 0) + 1 from record), \
+            (select coalesce(max(id), 0) + 1 from version), (select coalesce(max(id), 0) + 1 from frame)";
+        let rows = self.fetch(sql, &[]).await?;
+        let Some(row) = rows.first() else { return Ok([1; 3]) };
+        Ok([row.int(0)?, row.int(1)?, row.int(2)?])
+    }
+
     pub(super) async fn write(&mut self, page: &Landing<'_>, writes: Writes) -> Result<(), StoreError> {
         if writes.versions.is_empty() {
             return Ok(());
         }
-        let last = self.last_observed().await?.max(Some(page.observed_at));
-        self.set_meta("last_observed", &last.map_or(0, |last| last.0).to_string()).await?;
+        let sql = "insert into meta (name, value) values ('last_observed', $1) on conflict (name) do update set value = \
+            case when cast(excluded.value as bigint) > cast(meta.value as bigint) then excluded.value else meta.value end";
+        self.execute(sql, &[page.observed_at.0.to_string().into()]).await?;
         self.insert_rows("frame", &["id", "source", "stream", "observed_at", "body"], writes.frames).await?;
         let columns = ["id", "record", "stamp", "observed_at", "hash", "frame", "start", "length", "facts"];
         self.insert_rows("version", &columns, writes.versions).await?;

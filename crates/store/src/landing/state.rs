@@ -62,7 +62,6 @@ impl Tx {
     /// Moves the stream's state on; at the end of a span that replaces, deletes what was not seen.
     pub(super) async fn advance(&mut self, page: &Landing<'_>) -> Result<u64, StoreError> {
         let key = [page.source.0.into(), page.stream.into(), page.part.into()];
-        let started_at = self.span_start(page).await?;
         let tracks = page.deletes != Deletes::Nothing;
         let mut deleted = 0;
         let (cursor, open) = match page.next {
@@ -77,6 +76,7 @@ impl Tx {
             }
             Next::Done { cursor } => {
                 if tracks {
+                    let started_at = self.span_start(page).await?;
                     deleted = self.delete_unseen(page, started_at).await?;
                     // A walk over ids moves no cursor, and has read no record.
                     if cursor.is_some() {
@@ -91,7 +91,8 @@ impl Tx {
         let sql = "insert into stream_state (source, stream, part, cursor, span, resume, started_at, updated_at) \
             values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (source, stream, part) do update set \
             cursor = coalesce(excluded.cursor, stream_state.cursor), span = excluded.span, \
-            resume = excluded.resume, started_at = excluded.started_at, updated_at = excluded.updated_at";
+            resume = excluded.resume, updated_at = excluded.updated_at, started_at = case \
+            when excluded.started_at is null then null else coalesce(stream_state.started_at, excluded.started_at) end";
         let [source, stream, part] = key;
         let values = [
             source,
@@ -100,7 +101,7 @@ impl Tx {
             cursor.map(str::to_owned).into(),
             open.map(|(span, _)| span.to_owned()).into(),
             open.map(|(_, resume)| resume.to_owned()).into(),
-            open.map(|_| started_at.0).into(),
+            open.map(|_| page.observed_at.0).into(),
             page.observed_at.0.into(),
         ];
         self.execute(sql, &values).await?;
