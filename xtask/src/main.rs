@@ -44,6 +44,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Write docs/tributary.schema.json anew, from the configuration's own types.
+    Schema,
     /// Write the crate of a new connector: it compiles and passes.
     NewConnector {
         /// Its name: lower-case words joined by `-`.
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Command::Demo { rest } => demo::run(&rest),
         Command::Sim { rest } => demo::simulate(&rest),
         Command::Test { rest } => test::run(&rest),
+        Command::Schema => schema(),
         Command::NewConnector { name } => new_connector::run(&name),
         Command::Bench { touches } => bench::run(touches),
         Command::Ci => ci::run(),
@@ -75,4 +78,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn schema() -> anyhow::Result<()> {
+    let test = ["test", "-q", "-p", "tributary", "--bin", "tributary", "committed_schema"];
+    shell::run(shell::cargo().args(test).env("UPDATE_SCHEMA", "1"))
 }

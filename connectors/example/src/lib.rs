@@ -8,8 +8,8 @@ mod simulator;
 
 use async_trait::async_trait;
 use tributary_source::{
-    Connector, Environment, Error, Finding, Http, Normalized, Page, Record, Settings, Source, Stream, Task,
-    rest,
+    Connector, Environment, Error, Finding, Http, Normalized, Page, Record, Settings, Source, Spec, Stream,
+    Task, rest,
 };
 
 use config::Config;
@@ -29,6 +29,10 @@ impl Connector for Example {
 
     fn about(&self) -> &'static str {
         include_str!("../README.md")
+    }
+
+    fn spec(&self) -> Spec {
+        Spec::of::<Config>(config::SECRETS)
     }
 
     fn normalizer_version(&self) -> u32 {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use tributary_source::{
     Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page, Part,
-    Record, Settings, Source, Span, Stream, Task,
+    Record, Settings, Source, Span, Spec, Stream, Task,
 };
 
 use config::Config;
@@ -42,6 +42,10 @@ impl Connector for Files {
 
     fn about(&self) -> &'static str {
         include_str!("../README.md")
+    }
+
+    fn spec(&self) -> Spec {
+        Spec::of::<Config>(&[])
     }
 
     fn normalizer_version(&self) -> u32 {

@@ -1,10 +1,18 @@
 //! What a `[[source]]` with `connector = "google-ads"` may say.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
-use tributary_source::{Error, NextStep, Settings};
+use tributary_source::{Error, NextStep, Secret, Settings};
+
+/// The secrets beside [`Config`].
+pub(crate) const SECRETS: &[Secret] = &[
+    Secret { name: "client_secret", about: "The OAuth client's secret." },
+    Secret { name: "refresh_token", about: "What a user granted the client, with scope `adwords`." },
+    Secret { name: "developer_token", about: "Not needed since September 2026; sent if given." },
+];
 
 /// The settings of a Google Ads source, beside the secrets `client_secret`, `refresh_token` and `developer_token`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// The API's address.
@@ -28,6 +36,7 @@ pub(crate) struct Config {
     #[serde(default = "requests_per_second")]
     pub(crate) requests_per_second: f64,
     /// For how many days after a click its conversions come in: the longest window of any conversion action, 1 to 90.
+    #[schemars(range(min = 1, max = 90))]
     #[serde(default = "conversion_days")]
     pub(crate) conversion_days: i64,
     /// The first month of spend, `YYYY-MM`.

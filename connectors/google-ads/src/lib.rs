@@ -9,8 +9,8 @@ mod simulator;
 
 use async_trait::async_trait;
 use tributary_source::{
-    Connector, Environment, Error, Finding, Mode, Normalized, Page, Part, Record, Settings, Source, Stream,
-    Task,
+    Connector, Environment, Error, Finding, Mode, Normalized, Page, Part, Record, Settings, Source, Spec,
+    Stream, Task,
 };
 
 use api::Ads;
@@ -36,6 +36,10 @@ impl Connector for GoogleAds {
 
     fn about(&self) -> &'static str {
         include_str!("../README.md")
+    }
+
+    fn spec(&self) -> Spec {
+        Spec::of::<Config>(config::SECRETS)
     }
 
     fn normalizer_version(&self) -> u32 {

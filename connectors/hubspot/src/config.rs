@@ -1,11 +1,19 @@
 //! What a `[[source]]` with `connector = "hubspot"` may say.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tributary_core::Currency;
-use tributary_source::{Error, NextStep, Settings};
+use tributary_source::{Error, NextStep, Secret, Settings};
+
+/// The secrets beside [`Config`].
+pub(crate) const SECRETS: &[Secret] = &[
+    Secret { name: "token", about: "A service key, or the token of a legacy private app." },
+    Secret { name: "client_secret", about: "The OAuth app's secret, if there is no `token`." },
+    Secret { name: "refresh_token", about: "What a user granted the app, if there is no `token`." },
+];
 
 /// The settings of a HubSpot source, beside the secrets `token`, or `client_secret` and `refresh_token`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// The API's address.
@@ -27,6 +35,7 @@ pub(crate) struct Config {
     #[serde(default = "requests_per_second")]
     pub(crate) requests_per_second: f64,
     /// Records a request, 1 to 100.
+    #[schemars(range(min = 1, max = 100))]
     #[serde(default = "page_size")]
     pub(crate) page_size: usize,
 }

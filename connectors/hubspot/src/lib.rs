@@ -9,7 +9,8 @@ mod simulator;
 
 use async_trait::async_trait;
 use tributary_source::{
-    Connector, Environment, Error, Finding, Mode, Normalized, Page, Record, Settings, Source, Stream, Task,
+    Connector, Environment, Error, Finding, Mode, Normalized, Page, Record, Settings, Source, Spec, Stream,
+    Task,
 };
 
 use api::Crm;
@@ -40,6 +41,10 @@ impl Connector for HubSpot {
 
     fn about(&self) -> &'static str {
         include_str!("../README.md")
+    }
+
+    fn spec(&self) -> Spec {
+        Spec::of::<Config>(config::SECRETS)
     }
 
     fn normalizer_version(&self) -> u32 {

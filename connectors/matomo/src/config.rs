@@ -1,11 +1,16 @@
 //! What a `[[source]]` with `connector = "matomo"` may say.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tributary_core::time::{When, Zone};
-use tributary_source::{Error, NextStep, Settings};
+use tributary_source::{Error, NextStep, Secret, Settings};
+
+/// The secrets beside [`Config`].
+pub(crate) const SECRETS: &[Secret] =
+    &[Secret { name: "token", about: "A token with view access; it is sent in the body of requests only." }];
 
 /// The settings of a Matomo source, beside the secret `token`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// The server's address, such as `https://matomo.example.com`.
@@ -17,6 +22,7 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) start: Option<String>,
     /// Visits a request, 1 to 2000.
+    #[schemars(range(min = 1, max = 2000))]
     #[serde(default = "page_size")]
     pub(crate) page_size: usize,
 }

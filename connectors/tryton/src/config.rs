@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
-use tributary_source::{Error, NextStep, Settings};
+use tributary_source::{Error, NextStep, Secret, Settings};
+
+/// The secrets beside [`Config`].
+pub(crate) const SECRETS: &[Secret] =
+    &[Secret { name: "key", about: "The key of a user application of kind REST." }];
 
 /// The settings of a Tryton source, beside the secret `key`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// The server's address, such as `https://tryton.example.com`.
@@ -14,6 +19,7 @@ pub(crate) struct Config {
     /// The name of the database.
     pub(crate) database: String,
     /// Records a request, 1 to 200.
+    #[schemars(range(min = 1, max = 200))]
     #[serde(default = "page_size")]
     pub(crate) page_size: usize,
     /// Relation types that lead from a person to their company, and the role each means.
@@ -26,7 +32,7 @@ pub(crate) struct Config {
 }
 
 /// What a cancelled opportunity is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Cancelled {
     /// No deal: it was created by mistake.

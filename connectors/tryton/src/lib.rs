@@ -7,7 +7,8 @@ mod pull;
 
 use async_trait::async_trait;
 use tributary_source::{
-    Connector, Environment, Error, Finding, Mode, Normalized, Page, Record, Settings, Source, Stream, Task,
+    Connector, Environment, Error, Finding, Mode, Normalized, Page, Record, Settings, Source, Spec, Stream,
+    Task,
 };
 
 use api::Tryton as Server;
@@ -34,6 +35,10 @@ impl Connector for Tryton {
 
     fn about(&self) -> &'static str {
         include_str!("../README.md")
+    }
+
+    fn spec(&self) -> Spec {
+        Spec::of::<Config>(config::SECRETS)
     }
 
     fn normalizer_version(&self) -> u32 {

@@ -6,6 +6,8 @@
 
 pub(crate) mod diagnostic;
 mod file;
+#[cfg(test)]
+mod schema;
 mod source;
 pub(crate) mod suggest;
 

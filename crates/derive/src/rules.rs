@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tributary_core::id::Hash;
 
@@ -22,7 +23,7 @@ pub struct Rules {
 }
 
 /// Gives a channel to the touches that fit every condition.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelRule {
     /// The channel to give.
@@ -33,12 +34,12 @@ pub struct ChannelRule {
 }
 
 /// Gives a team to the touches that fit every condition.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TeamRule {
     /// The team to give: marketing, sales, sdr, partner, customer_success, product or another.
     pub team: String,
-    /// Conditions as in [`ChannelRule::when`]; `channel` is then the channel that the channel rules gave.
+    /// Conditions as in channel rules; `channel` is then the channel that the channel rules gave.
     pub when: BTreeMap<String, String>,
 }
 

@@ -24,6 +24,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tributary_core::book::{Direction, Term};
 use tributary_core::fact::FULL_WEIGHT;
@@ -34,7 +35,7 @@ use crate::journey::{Journey, Journeys};
 const BUILTIN: &str = include_str!("../models/builtin.toml");
 
 /// A rule model as TOML says it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelSpec {
     /// The idea in a sentence.
@@ -64,7 +65,7 @@ pub struct ModelSpec {
 }
 
 /// Where the weight of a milestone without a touch goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// Back to anchors and rest, in proportion.
@@ -78,7 +79,7 @@ pub enum Missing {
 }
 
 /// What happens when every touch is excluded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IfAllExcluded {
     /// The journey is unattributed.

@@ -6,7 +6,7 @@ use tributary_core::{Fact, Time};
 
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::settings::Settings;
+use crate::settings::{Settings, Spec};
 
 /// The code for one vendor. Needs no credentials, so that landed records can be replayed for ever.
 pub trait Connector: Send + Sync {
@@ -15,6 +15,9 @@ pub trait Connector: Send + Sync {
 
     /// What it brings, how to set it up and what it does not cover: its README.
     fn about(&self) -> &'static str;
+
+    /// What its settings and secrets are; [`connect`](Self::connect) sees no other keys.
+    fn spec(&self) -> Spec;
 
     /// Grows whenever [`normalize`](Self::normalize) would say something else of the same record; landed records
     /// are then normalised anew.

@@ -17,4 +17,4 @@ pub use environment::{Environment, MemoryTokens, TokenStore};
 pub use error::{Error, NextStep};
 pub use http::Http;
 pub use secrecy::{ExposeSecret, SecretString};
-pub use settings::Settings;
+pub use settings::{Secret, Settings, Spec};

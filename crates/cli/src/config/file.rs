@@ -2,70 +2,95 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 use tributary_derive::rules::{ChannelRule, TeamRule};
 use tributary_engine::model::ModelSpec;
 
 /// The whole file, but for `[[source]]`, whose tables belong to the connectors.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
+    /// The company itself.
     pub(super) company: Company,
+    /// Where the data is kept.
     pub(super) store: Store,
+    /// Which deals count, and what their stages mean.
     pub(super) deals: Deals,
+    /// What belongs to a journey.
     pub(super) journey: Journey,
-    /// `[[channels]]`, the first that fits wins.
+    /// Channel rules: the first that fits wins.
     pub(super) channels: Vec<ChannelRule>,
-    /// `[[teams]]`, the first that fits wins.
+    /// Team rules: the first that fits wins.
     pub(super) teams: Vec<TeamRule>,
     /// Reps by team.
     pub(super) reps: BTreeMap<String, Vec<String>>,
-    /// `[models.NAME]`
+    /// Models of your own, by name.
+    #[schemars(with = "BTreeMap<String, ModelSpec>")]
     pub(super) models: BTreeMap<String, Spanned<ModelSpec>>,
 }
 
 /// `[company]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Company {
+    /// For headings.
     pub(super) name: Option<String>,
+    /// The company's own domains: people with such an address are internal, and their touches count for nothing.
     pub(super) domains: Vec<String>,
+    /// The zone in which a report's days begin and end, such as `Europe/Berlin`. Default: UTC.
+    #[schemars(with = "Option<String>")]
     pub(super) time_zone: Option<Spanned<String>>,
+    /// The currency of reports. Default: USD.
+    #[schemars(with = "Option<String>")]
     pub(super) currency: Option<Spanned<String>>,
+    /// Deals before this day are in no report unless --from asks for them.
+    #[schemars(with = "Option<String>")]
     pub(super) history_start: Option<Spanned<String>>,
 }
 
 /// `[store]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Store {
+    /// One SQLite file, or Postgres: `postgres://USER@HOST/DATABASE`. Default: `sqlite:tributary.db`.
+    #[schemars(with = "Option<Value>")]
     pub(super) url: Option<Spanned<Value>>,
 }
 
 /// A text, or the name of the environment variable that holds it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a text or { env = \"NAME\" }")]
 pub(super) enum Value {
+    /// The text itself.
     Text(String),
-    Env { env: String },
+    /// The environment variable that holds it.
+    Env {
+        /// Its name.
+        env: String,
+    },
 }
 
 /// `[deals]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Deals {
+    /// The attribute that holds a deal's amount, if it is not the amount field itself.
     pub(super) amount_field: Option<String>,
+    /// The pipelines that count. Default: all.
     pub(super) pipelines: Vec<String>,
-    /// Milestone by stage.
+    /// Stages that are milestones, which models may weigh by name.
     pub(super) milestones: BTreeMap<String, String>,
 }
 
 /// `[journey]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Journey {
+    /// Whose touches count for a deal.
     pub(super) whose: Whose,
+    /// How many days before its end a journey may begin. Default: no limit.
     pub(super) lookback_days: Option<u32>,
 }
 
@@ -80,7 +105,7 @@ impl From<Whose> for tributary_engine::Whose {
 }
 
 /// Whose touches count for a deal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Whose {
     /// All people of the account, and touches of nobody known.

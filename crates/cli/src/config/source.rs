@@ -7,7 +7,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use tributary_core::time::Zone;
-use tributary_source::Settings;
+use tributary_source::{Settings, Spec};
 
 use super::diagnostic::{Diagnostic, Text};
 use super::suggest;
@@ -115,10 +115,12 @@ fn one(
         None => None,
     };
 
+    let spec = crate::connectors::named(name).spec();
     let mut values = serde_json::Map::new();
     let mut secrets = BTreeMap::new();
     for (key, value) in table {
-        let name = key.into_inner().into_owned();
+        let (span, name) = (key.span(), key.into_inner().into_owned());
+        accept(text, &spec, &name, span, &value)?;
         if let Some(variable) = environment(value.get_ref()) {
             secrets.insert(name, Secret { variable, span: value.span() });
         } else {
@@ -136,6 +138,33 @@ fn one(
         keys,
     };
     Ok((source, id.span()))
+}
+
+/// Refuses a key that the connector does not know, a secret in plain sight, and what is no secret out of it.
+fn accept(
+    text: &Text,
+    spec: &Spec,
+    key: &str,
+    span: Range<usize>,
+    value: &Spanned<DeValue<'_>>,
+) -> Result<(), Diagnostic> {
+    let settings = spec.keys();
+    match (spec.is_secret(key), environment(value.get_ref()).is_some()) {
+        (true, false) => Err(text
+            .at(value.span(), format!("`{key}` is a secret, which does not belong into a file"))
+            .hint(format!(
+                "write {key} = {{ env = \"NAME\" }}, and put it into the environment variable NAME"
+            ))),
+        (false, true) if settings.contains(&key) => Err(text
+            .at(value.span(), format!("`{key}` is no secret"))
+            .hint("write it here: only secrets are read from the environment")),
+        (false, _) if !settings.contains(&key) => {
+            let secrets = spec.secrets.iter().map(|secret| secret.name);
+            let known: Vec<&str> = OWN_KEYS.into_iter().chain(settings).chain(secrets).collect();
+            Err(text.at(span, format!("unknown key `{key}`")).hint(suggest::hint(key, &known)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The variable of `{ env = "NAME" }`.
@@ -242,12 +271,6 @@ impl SourceConfig {
         let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         let place = words.iter().find_map(|word| self.keys.get(*word));
         let place = place.cloned().unwrap_or_else(|| self.header.clone());
-        let unknown = words.iter().position(|word| message.contains(&format!("unknown field `{word}`")));
-        match (unknown, message.split_once(", expected")) {
-            (Some(unknown), Some((complaint, _))) => {
-                text.at(place, complaint).hint(suggest::hint(words[unknown], &words[unknown + 1..]))
-            }
-            _ => text.at(place, message),
-        }
+        text.at(place, message)
     }
 }

@@ -198,7 +198,7 @@ fn the_caret_stands_under_the_word_after_tabs_and_umlauts() {
 fn a_connector_gets_its_own_settings_and_secrets_stand_apart() {
     let config = parse(
         "[company]\ntime_zone = \"Europe/Berlin\"\n[[source]]\nid = \"crm\"\nconnector = \"tryton\"\nevery = \"15m\"\n\
-         url = \"http://localhost\"\nyears = [2025, 2026]\npassword = { env = \"PATH\" }\nmap = { a = \"b\" }\n",
+         url = \"http://localhost\"\nroles = { a = \"b\" }\nkey = { env = \"PATH\" }\n",
     )
     .unwrap();
     let source = &config.sources[0];
@@ -206,35 +206,29 @@ fn a_connector_gets_its_own_settings_and_secrets_stand_apart() {
     assert_eq!(source.every_seconds, Some(900));
     assert_eq!(settings.source, "crm");
     assert_eq!(settings.zone.name(), "Europe/Berlin");
-    assert_eq!(
-        settings.values,
-        serde_json::json!({ "url": "http://localhost", "years": [2025, 2026], "map": { "a": "b" } })
-    );
-    assert!(settings.secret("password").is_ok());
+    assert_eq!(settings.values, serde_json::json!({ "url": "http://localhost", "roles": { "a": "b" } }));
+    assert!(settings.secret("key").is_ok());
     assert!(!format!("{config:?}").contains(&std::env::var("PATH").unwrap()));
 }
 
 #[test]
 fn a_secret_that_is_not_set_is_named() {
-    let config = parse(
-        "[[source]]\nid = \"crm\"\nconnector = \"tryton\"\npassword = { env = \"NO_SUCH_VARIABLE_1\" }\n",
-    )
-    .unwrap();
+    let config =
+        parse("[[source]]\nid = \"crm\"\nconnector = \"tryton\"\nkey = { env = \"NO_SUCH_VARIABLE_1\" }\n")
+            .unwrap();
     let error = config.sources[0].settings(&config).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "tributary.toml:4:12: the environment variable `NO_SUCH_VARIABLE_1` is not set\n  |\n\
-         4 | password = { env = \"NO_SUCH_VARIABLE_1\" }\n  |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"
+        "tributary.toml:4:7: the environment variable `NO_SUCH_VARIABLE_1` is not set\n  |\n\
+         4 | key = { env = \"NO_SUCH_VARIABLE_1\" }\n  |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"
     );
 }
 
 #[test]
 fn a_connectors_complaint_is_shown_at_the_key_it_names() {
-    let config = parse("[[source]]\nid = \"crm\"\nconnector = \"tryton\"\nurll = \"x\"\n").unwrap();
-    let shown = config
-        .complaint(&config.sources[0], "source `crm`: unknown field `urll`, expected `url`")
-        .to_string();
-    assert!(shown.starts_with("tributary.toml:4:1: source `crm`: unknown field `urll`"), "{shown}");
+    let config = parse("[[source]]\nid = \"crm\"\nconnector = \"tryton\"\nurl = \"x\"\n").unwrap();
+    let shown = config.complaint(&config.sources[0], "source `crm`: `url` is no address").to_string();
+    assert!(shown.starts_with("tributary.toml:4:1: source `crm`: `url` is no address"), "{shown}");
 }
 
 #[test]
@@ -250,5 +244,54 @@ tributary.toml:2:7: unknown kind of store
 2 | url = "mysql://x"
   |       ^^^^^^^^^^^
 hint: expected sqlite:FILE, such as sqlite:tributary.db, or postgres://USER@HOST/DATABASE"#,
+    );
+}
+
+/// Written anew by `cargo xtask schema`.
+#[test]
+fn the_committed_schema_is_that_of_the_program() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/tributary.schema.json");
+    let all = crate::connectors::all();
+    let all: Vec<_> = all.iter().map(AsRef::as_ref).collect();
+    let text = format!("{:#}\n", super::schema::schema(&all));
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == text, "docs/tributary.schema.json is stale: run `cargo xtask schema`");
+}
+
+#[test]
+fn a_misspelt_setting_of_a_source_gets_a_suggestion() {
+    check(
+        "[[source]]\nid = \"crm\"\nconnector = \"tryton\"\npagesize = 10\n",
+        r"
+tributary.toml:4:1: unknown key `pagesize`
+  |
+4 | pagesize = 10
+  | ^^^^^^^^
+hint: did you mean `page_size`?",
+    );
+}
+
+#[test]
+fn a_secret_is_read_from_the_environment_and_nothing_else_is() {
+    check(
+        "[[source]]\nid = \"crm\"\nconnector = \"tryton\"\nkey = \"abc\"\n",
+        r#"
+tributary.toml:4:7: `key` is a secret, which does not belong into a file
+  |
+4 | key = "abc"
+  |       ^^^^^
+hint: write key = { env = "NAME" }, and put it into the environment variable NAME"#,
+    );
+    check(
+        "[[source]]\nid = \"crm\"\nconnector = \"tryton\"\nurl = { env = \"URL\" }\n",
+        r#"
+tributary.toml:4:7: `url` is no secret
+  |
+4 | url = { env = "URL" }
+  |       ^^^^^^^^^^^^^^^
+hint: write it here: only secrets are read from the environment"#,
     );
 }

@@ -74,7 +74,7 @@ fn a_mistyped_setting_of_a_source_is_shown_with_a_suggestion() {
 exit code 2
 --- stdout
 --- stderr
-error: tributary.toml:4:1: source `crm`: unknown field `pagesize`
+error: tributary.toml:4:1: unknown key `pagesize`
   |
 4 | pagesize = 3
   | ^^^^^^^^

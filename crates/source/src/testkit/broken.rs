@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tributary_core::Time;
@@ -21,7 +22,7 @@ use crate::environment::Environment;
 use crate::error::{Error, NextStep};
 use crate::http::paging::{resume, resumed};
 use crate::http::{Api, Auth, Http, Limit, Request, Response, Verdict, classify};
-use crate::settings::Settings;
+use crate::settings::{Secret, Settings, Spec};
 use secrecy::ExposeSecret;
 use vendor::ToyVendor;
 
@@ -107,6 +108,12 @@ bugs! {
     StrangeStream => "spec_records_are_well_formed"
     /// Loses the id.
     NoId => "spec_records_are_well_formed"
+    /// Does not say which secrets it takes.
+    HidesSecret => "spec_describes_every_setting"
+    /// Its README is silent about a setting.
+    HidesSetting => "spec_describes_every_setting"
+    /// Swallows settings that it does not know.
+    TakesAnySetting => "spec_describes_every_setting"
     /// Two streams of one name.
     TwoOfOneName => "spec_streams_are_unique"
     /// Breaks on a missing name.
@@ -141,6 +148,23 @@ fn subject(bug: Option<Bug>) -> Subject {
 /// A connector for a vendor that is as plain as can be.
 struct Toy(Option<Bug>);
 
+/// The settings of a toy.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// The vendor's address.
+    #[serde(default, rename = "url")]
+    _url: String,
+}
+
+/// Settings that are not closed.
+#[derive(Deserialize, JsonSchema)]
+struct Open {
+    /// The vendor's address.
+    #[serde(default, rename = "url")]
+    _url: String,
+}
+
 /// Records a page.
 const PAGE: usize = 5;
 /// How far a pull looks back, in microseconds.
@@ -171,7 +195,20 @@ impl Connector for Toy {
     }
 
     fn about(&self) -> &'static str {
-        "a vendor that is none"
+        if self.has(Bug::HidesSetting) {
+            "a vendor that is none"
+        } else {
+            "a vendor that is none, at `url`, with a `key`"
+        }
+    }
+
+    fn spec(&self) -> Spec {
+        const KEY: &[Secret] = &[Secret { name: "key", about: "A key." }];
+        match self.0 {
+            Some(Bug::TakesAnySetting) => Spec::of::<Open>(KEY),
+            Some(Bug::HidesSecret) => Spec::of::<Config>(&[]),
+            _ => Spec::of::<Config>(KEY),
+        }
     }
 
     fn normalizer_version(&self) -> u32 {

@@ -91,6 +91,7 @@ macro_rules! cases {
 cases! {
     reading:
         spec_streams_are_unique
+        spec_describes_every_setting
         spec_records_are_well_formed
         check_succeeds_at_a_healthy_vendor
         check_says_that_a_credential_is_bad

@@ -10,7 +10,7 @@ use tributary_core::fact::{Account, Fact};
 use tributary_core::{Time, id::Hash};
 use tributary_source::{
     Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page, Part,
-    Problem, Record, Reject, Resume, Settings, Source, Span, Stream, Task,
+    Problem, Record, Reject, Resume, Settings, Source, Span, Spec, Stream, Task,
 };
 use tributary_store::Store;
 use tributary_sync::{Event, Observer, Options, Outcome, Report, Silent, SourceReport, SourceRun, run};
@@ -151,6 +151,10 @@ impl Connector for Vendor {
 
     fn about(&self) -> &'static str {
         "a vendor that is none"
+    }
+
+    fn spec(&self) -> Spec {
+        Spec::of::<()>(&[])
     }
 
     fn normalizer_version(&self) -> u32 {

@@ -18,6 +18,33 @@ pub(super) async fn spec_streams_are_unique(bench: &Bench<'_>) -> Result<(), Sto
     Ok(())
 }
 
+pub(super) async fn spec_describes_every_setting(bench: &Bench<'_>) -> Result<(), Stop> {
+    let (spec, given) = (bench.subject.connector.spec(), bench.vendor.settings());
+    if spec.settings.get("additionalProperties") != Some(&serde_json::Value::Bool(false)) {
+        return Err("its settings take unknown keys: write #[serde(deny_unknown_fields)]".to_owned().into());
+    }
+    let properties = spec.settings.get("properties").cloned().unwrap_or_default();
+    let about = bench.subject.connector.about();
+    for key in spec.keys() {
+        if properties[key]["description"].as_str().is_none_or(str::is_empty) {
+            return Err(format!("nothing says what `{key}` is: give the field a doc comment").into());
+        }
+    }
+    for key in spec.keys().into_iter().chain(spec.secrets.iter().map(|it| it.name)) {
+        if !about.contains(&format!("`{key}`")) {
+            return Err(format!("the README says nothing of `{key}`").into());
+        }
+    }
+    if let Some(key) = given.secrets.keys().find(|key| !spec.is_secret(key)) {
+        return Err(format!("the secret `{key}` is not declared").into());
+    }
+    let known = spec.keys();
+    match given.values.as_object().into_iter().flatten().find(|(key, _)| !known.contains(&key.as_str())) {
+        Some((key, _)) => Err(format!("the setting `{key}` is not declared").into()),
+        None => Ok(()),
+    }
+}
+
 pub(super) async fn spec_records_are_well_formed(bench: &Bench<'_>) -> Result<(), Stop> {
     let mut daemon = bench.daemon();
     daemon.pass(None).await?;
