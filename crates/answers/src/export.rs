@@ -46,6 +46,7 @@ pub fn credits<E>(
         let (deal, lead) = match journey.subject {
             Subject::Deal(deal) => (text(book, book.deals[deal].key), None),
             Subject::Lead(person) => (None, text(book, book.people[person].key)),
+            Subject::Account => (None, None),
         };
         for (index, model) in models.iter().enumerate() {
             let mut left = worth;

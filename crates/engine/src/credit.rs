@@ -132,16 +132,16 @@ type Name = (Option<String>, Option<String>);
 ///
 /// What reads the same is one group: a person under several accounts, all the people without an account, and
 /// two sources' deals that share both id and name.
-struct Groups {
+pub(crate) struct Groups {
     by: By,
     /// The group by row of the book, for accounts, people and deals.
     rows: Vec<u32>,
     /// The groups' names; the first has none, except for directions.
-    names: Vec<Name>,
+    pub(crate) names: Vec<Name>,
 }
 
 impl Groups {
-    fn new(journeys: &Journeys<'_>, by: By) -> Self {
+    pub(crate) fn new(journeys: &Journeys<'_>, by: By) -> Self {
         let book = journeys.book;
         let text = |term: Term| book.terms.get(term).map(str::to_owned);
         let pair = |(key, label)| (text(key), text(label));
@@ -157,7 +157,7 @@ impl Groups {
         Self { by, rows, names }
     }
 
-    fn of(&self, journeys: &Journeys<'_>, journey: &Journey, row: usize) -> usize {
+    pub(crate) fn of(&self, journeys: &Journeys<'_>, journey: &Journey, row: usize) -> usize {
         let touches = &journeys.book.touches;
         let term = match self.by {
             By::Channel => touches.channel[row],

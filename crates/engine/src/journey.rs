@@ -4,6 +4,8 @@
 //! (lead), or at the time of asking for what is still open. Nothing after the end counts. Touches without weight are gone before positions and
 //! milestones are found. Not responsible for weights: that is a model.
 
+mod null;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use tributary_core::book::{Account, Book, Deal, NOBODY, Outcome};
 use tributary_core::time::{Span, Time};
 use tributary_core::{Money, book::Term};
+
+pub use null::null_journeys;
 
 /// What is being credited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -87,6 +91,8 @@ pub enum Subject {
     Deal(usize),
     /// A lead, by row of [`Book::people`].
     Lead(usize),
+    /// Nothing: an account without a deal, or a person who never became a lead. Only in [`null_journeys`].
+    Account,
 }
 
 /// What a journey is worth.
@@ -157,23 +163,18 @@ pub fn journeys<'b>(book: &'b Book, policy: &Policy) -> Journeys<'b> {
         .values()
         .map(|stages| stages.iter().filter_map(|stage| book.terms.find(stage)).collect())
         .collect();
-    let filter: Vec<(Option<Term>, Option<Term>)> =
-        policy.filter.iter().map(|(name, value)| (book.terms.find(name), book.terms.find(value))).collect();
-    let has = |attributes: &[(Term, Term)], name, value| {
-        attributes.iter().any(|(n, v)| Some(*n) == name && Some(*v) == value && value.is_some())
-    };
+    let wanted = wanted(book, policy);
     for (index, account) in book.accounts.iter().enumerate() {
         if policy.goal == Goal::Lead {
-            if filter.iter().all(|(name, value)| has(&account.attributes, *name, *value)) {
+            if has_all(&account.attributes, &wanted) {
                 leads(&mut out, policy, index, account);
             }
             continue;
         }
         for row in account.deals.clone() {
             let deal = &book.deals[row];
-            let fits = filter.iter().all(|(name, value)| {
-                has(&deal.attributes, *name, *value) || has(&account.attributes, *name, *value)
-            });
+            let fits =
+                wanted.iter().all(|pair| has(&deal.attributes, *pair) || has(&account.attributes, *pair));
             let pipeline = book.terms.get(deal.pipeline).unwrap_or_default();
             if !fits || !(policy.pipelines.is_empty() || policy.pipelines.contains(pipeline)) {
                 continue;
@@ -186,6 +187,22 @@ pub fn journeys<'b>(book: &'b Book, policy: &Policy) -> Journeys<'b> {
         }
     }
     out
+}
+
+/// An attribute and its value as terms; `None` where the book has no such text, which fits nothing.
+type Wanted = (Option<Term>, Option<Term>);
+
+/// The policy's filter in the book's terms.
+fn wanted(book: &Book, policy: &Policy) -> Vec<Wanted> {
+    policy.filter.iter().map(|(name, value)| (book.terms.find(name), book.terms.find(value))).collect()
+}
+
+fn has(attributes: &[(Term, Term)], (name, value): Wanted) -> bool {
+    attributes.iter().any(|(n, v)| Some(*n) == name && Some(*v) == value)
+}
+
+fn has_all(attributes: &[(Term, Term)], wanted: &[Wanted]) -> bool {
+    wanted.iter().all(|pair| has(attributes, *pair))
 }
 
 /// When a deal's journey ends; `None` if the deal is not part of the goal.

@@ -4,6 +4,7 @@ pub mod compare;
 pub mod credit;
 pub mod explain;
 pub mod journey;
+pub mod learn;
 pub mod model;
 pub mod money;
 pub mod paths;

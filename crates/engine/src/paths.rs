@@ -3,11 +3,15 @@
 //! Reading never fails: what can't be used comes back as a problem with its line, and the rest counts. A step is
 //! any text, `(start)` included: start, conversion and null are never texts here.
 
+mod columns;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::model::{IfAllExcluded, Model, Place};
+
+pub use columns::{About, Paths, Steps, Walked};
 
 /// One path and how often it was walked.
 #[derive(Clone, Debug, PartialEq)]

@@ -90,6 +90,7 @@ pub(crate) fn told(policy: &Policy, accounts: &[&str], name: &str) -> String {
             let worth = match journey.subject {
                 Subject::Deal(deal) => book.deals[deal].amount.map_or(0, |money| money.minor),
                 Subject::Lead(_) => 1_000_000,
+                Subject::Account => 0,
             };
             format!("nothing {}", amount(policy.goal, worth))
         } else {

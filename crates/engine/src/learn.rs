@@ -1,0 +1,66 @@
+//! Data-driven models: what many paths teach about the keys (channels, campaigns, …) on them.
+//!
+//! A model is fitted on [`Paths`] and then answers alike, whichever it is: the credit of each key overall, how one
+//! conversion is split over the steps of its path, and how likely a path is to convert. Nothing is simulated where a
+//! closed form exists, and what needs chance takes a seed. Not responsible for money: `credit` rounds to the cent.
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+
+use crate::paths::Steps;
+
+/// A fitted data-driven model.
+///
+/// Steps are numbers of the keys of the [`Paths`](crate::paths::Paths) it was fitted on.
+pub trait Learned: Debug + Send + Sync {
+    /// The credit of each key over all paths, by number of key.
+    fn credit(&self) -> &[Credit];
+
+    /// How a conversion is split over the steps of its path: weights of 0 or more that sum to 1, or all 0 where no
+    /// step has an effect.
+    fn weigh(&self, steps: Steps<'_>, out: &mut Vec<f64>);
+
+    /// How likely a path that has come so far is to convert, from 0 to 1. Reads no step that is not given.
+    fn probability(&self, steps: Steps<'_>) -> f64;
+}
+
+/// What a data-driven model credits one key with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Credit {
+    /// The effect that the credit is in proportion to, in the model's own terms: a removal effect, a Shapley value.
+    /// May be negative where the model allows it.
+    pub effect: f64,
+    /// Conversions. All keys' together are those of the paths, unless the model says otherwise.
+    pub conversions: f64,
+    /// Value, in the unit of the paths.
+    pub value: f64,
+}
+
+/// Why a model can't be fitted. A fragment that fits after "model NAME: ".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LearnError {
+    /// Nothing converted.
+    #[error("no path ends in a conversion: there is nothing to learn from")]
+    NoConversions,
+    /// Everything converted, and the model compares.
+    #[error("no path ends without a conversion: there is nothing to compare with")]
+    NoNulls,
+    /// Paths without a clock, and the model needs times.
+    #[error("it needs the time of each step, which path files do not have; use it on a store")]
+    NeedsTimes,
+}
+
+/// Splits a conversion by the effect of each distinct key, evenly over the key's own steps. Effects below 0 count as 0.
+pub(crate) fn weigh_by_effect(effect: impl Fn(u32) -> f64, steps: Steps<'_>, out: &mut Vec<f64>) {
+    out.clear();
+    let mut keys: Vec<u32> = steps.keys.to_vec();
+    keys.sort_unstable();
+    let count = |key: u32| {
+        let from = keys.partition_point(|it| *it < key);
+        keys[from..].partition_point(|it| *it == key) as f64
+    };
+    let whole: f64 = keys.chunk_by(|a, b| a == b).map(|same| effect(same[0]).max(0.0)).sum();
+    let share = |key: u32| if whole > 0.0 { effect(key).max(0.0) / whole / count(key) } else { 0.0 };
+    out.extend(steps.keys.iter().map(|key| share(*key)));
+}

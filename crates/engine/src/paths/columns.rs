@@ -1,0 +1,220 @@
+//! Paths as columns: what the data-driven models learn from, whether they come from a file or from a book.
+//!
+//! Not responsible for what a model makes of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tributary_core::{Currency, Time};
+
+use super::Path;
+use crate::credit::{By, Groups, Worth, worth};
+use crate::journey::{Journey, Journeys, Subject, null_journeys};
+use crate::money::Rates;
+
+/// Many paths, a column each for steps and outcomes. What does not change with the weights is shared by clones.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// The steps and all else that a resampling leaves as it is.
+    pub walked: Arc<Walked>,
+    /// How often each path ended in a conversion.
+    pub conversions: Vec<f64>,
+    /// What those conversions were worth together: minor units from a book, the file's own unit from a file.
+    pub value: Vec<f64>,
+    /// How often each path ended without one.
+    pub nulls: Vec<f64>,
+}
+
+/// The paths without their counts.
+#[derive(Clone, Debug, Default)]
+pub struct Walked {
+    /// What the steps are called, by number; sorted, `None` for touches without the dimension.
+    pub keys: Vec<Option<String>>,
+    /// Numbers of keys, path after path, in order of time.
+    pub steps: Vec<u32>,
+    /// Days from each step to its path's end, beside `steps`; empty where paths have no clock.
+    pub ages_days: Vec<f64>,
+    /// Where each path's steps begin, and a last entry where they all end.
+    pub starts: Vec<usize>,
+    /// What else is known of each path; empty for paths from a file.
+    pub about: Vec<About>,
+}
+
+/// What a book knows of a path beside its steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct About {
+    /// The row of the book's accounts: what is resampled together.
+    pub account: u32,
+    /// The row of the book's deals, if the path led to a deal, won or lost.
+    pub deal: Option<u32>,
+    /// When it ended.
+    pub end: Time,
+}
+
+/// One path's steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Steps<'a> {
+    /// Numbers of keys, in order of time; never empty in [`Paths`].
+    pub keys: &'a [u32],
+    /// Days from each step to the path's end, beside `keys`; empty without a clock.
+    pub ages_days: &'a [f64],
+}
+
+impl Walked {
+    /// How many paths there are.
+    pub fn len(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    /// Whether there is no path.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The steps of a path.
+    pub fn steps(&self, path: usize) -> Steps<'_> {
+        let range = self.starts[path]..self.starts[path + 1];
+        let ages_days = if self.ages_days.is_empty() { &[][..] } else { &self.ages_days[range.clone()] };
+        Steps { keys: &self.steps[range], ages_days }
+    }
+
+    /// The steps of all paths.
+    pub fn all(&self) -> impl Iterator<Item = Steps<'_>> {
+        (0..self.len()).map(|path| self.steps(path))
+    }
+
+    fn push(&mut self, steps: impl Iterator<Item = u32>) {
+        if self.starts.is_empty() {
+            self.starts.push(0);
+        }
+        self.steps.extend(steps);
+        self.starts.push(self.steps.len());
+    }
+}
+
+impl Paths {
+    /// Paths of a file.
+    pub fn of_rows(rows: &[Path]) -> Self {
+        let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
+        for step in rows.iter().flat_map(|row| &row.steps) {
+            numbers.insert(step, 0);
+        }
+        for (number, slot) in numbers.values_mut().enumerate() {
+            *slot = number as u32;
+        }
+        let keys = numbers.keys().map(|key| Some((*key).to_owned())).collect();
+        let mut walked = Walked { keys, ..Walked::default() };
+        for row in rows {
+            walked.push(row.steps.iter().map(|step| numbers[step.as_str()]));
+        }
+        Self {
+            walked: Arc::new(walked),
+            conversions: rows.iter().map(|row| row.conversions).collect(),
+            value: rows.iter().map(|row| row.value).collect(),
+            nulls: rows.iter().map(|row| row.nulls).collect(),
+        }
+    }
+
+    /// The paths of a book by one dimension: those of the journeys convert, those of the opposite outcome and of
+    /// accounts (for leads: people) that came to nothing do not.
+    ///
+    /// Deals that no rate converts, and journeys without a touch, are no paths. An account with open deals alone is
+    /// none either: how it ends is not known.
+    pub fn of_journeys(found: &Journeys<'_>, dimension: By, rates: &Rates, reporting: Currency) -> Self {
+        let groups = Groups::new(found, dimension);
+        let mut out = Builder { groups: &groups, numbers: BTreeMap::new(), paths: Self::empty() };
+        for journey in &found.list {
+            if let Worth::Minor(minor) = worth(journey, rates, reporting) {
+                out.push(found, journey, Some(minor as f64));
+            }
+        }
+        let nulls = null_journeys(found);
+        for journey in &nulls.list {
+            out.push(&nulls, journey, None);
+        }
+        out.finish()
+    }
+
+    fn empty() -> Self {
+        Self {
+            walked: Arc::new(Walked::default()),
+            conversions: Vec::new(),
+            value: Vec::new(),
+            nulls: Vec::new(),
+        }
+    }
+
+    /// How many paths there are.
+    pub fn len(&self) -> usize {
+        self.conversions.len()
+    }
+
+    /// Whether there is no path.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The same paths, each counted so many times: a resampling, or a part of them by weights of 0 and 1.
+    #[must_use]
+    pub fn weighted(&self, weight: impl Fn(usize) -> f64) -> Self {
+        let times = |column: &[f64]| {
+            column.iter().enumerate().map(|(path, count)| count * weight(path)).collect::<Vec<_>>()
+        };
+        Self {
+            walked: Arc::clone(&self.walked),
+            conversions: times(&self.conversions),
+            value: times(&self.value),
+            nulls: times(&self.nulls),
+        }
+    }
+}
+
+struct Builder<'a> {
+    groups: &'a Groups,
+    /// Groups in use, by first use.
+    numbers: BTreeMap<usize, u32>,
+    paths: Paths,
+}
+
+impl Builder<'_> {
+    fn push(&mut self, found: &Journeys<'_>, journey: &Journey, minor: Option<f64>) {
+        let rows = found.touches(journey);
+        if rows.is_empty() {
+            return;
+        }
+        let walked = Arc::make_mut(&mut self.paths.walked);
+        let (groups, numbers) = (self.groups, &mut self.numbers);
+        walked.push(rows.iter().map(|row| {
+            let next = numbers.len() as u32;
+            *numbers.entry(groups.of(found, journey, *row as usize)).or_insert(next)
+        }));
+        let at = &found.book.touches.at;
+        walked.ages_days.extend(rows.iter().map(|row| journey.end.days_since(at[*row as usize]).max(0.0)));
+        walked.about.push(About {
+            account: journey.account as u32,
+            deal: if let Subject::Deal(deal) = journey.subject { Some(deal as u32) } else { None },
+            end: journey.end,
+        });
+        self.paths.conversions.push(if minor.is_some() { 1.0 } else { 0.0 });
+        self.paths.value.push(minor.unwrap_or(0.0));
+        self.paths.nulls.push(if minor.is_some() { 0.0 } else { 1.0 });
+    }
+
+    /// Numbers the keys by their texts, so that the order of the book's terms reaches no result.
+    fn finish(mut self) -> Paths {
+        let name = |group: usize| self.groups.names[group].0.clone();
+        let mut sorted: Vec<(Option<String>, u32)> =
+            self.numbers.iter().map(|(group, number)| (name(*group), *number)).collect();
+        sorted.sort();
+        let mut renamed = vec![0; sorted.len()];
+        for (place, (_, number)) in sorted.iter().enumerate() {
+            renamed[*number as usize] = place as u32;
+        }
+        let walked = Arc::make_mut(&mut self.paths.walked);
+        walked.keys = sorted.into_iter().map(|(key, _)| key).collect();
+        for step in &mut walked.steps {
+            *step = renamed[*step as usize];
+        }
+        self.paths
+    }
+}
