@@ -4,11 +4,17 @@
 //! conversion is split over the steps of its path, and how likely a path is to convert. Nothing is simulated where a
 //! closed form exists, and what needs chance takes a seed. Not responsible for money: `credit` rounds to the cent.
 
-use std::fmt::Debug;
+pub mod method;
+mod sets;
+pub mod shao_li;
+pub mod shapley;
+
+use std::fmt::{self, Debug};
 
 use serde::Serialize;
 
 use crate::paths::Steps;
+pub use method::Method;
 
 /// A fitted data-driven model.
 ///
@@ -23,6 +29,11 @@ pub trait Learned: Debug + Send + Sync {
 
     /// How likely a path that has come so far is to convert, from 0 to 1. Reads no step that is not given.
     fn probability(&self, steps: Steps<'_>) -> f64;
+
+    /// What a reader must know to read the credit rightly.
+    fn remarks(&self) -> Vec<Remark> {
+        remarks_on(self.credit())
+    }
 }
 
 /// What a data-driven model credits one key with.
@@ -35,6 +46,41 @@ pub struct Credit {
     pub conversions: f64,
     /// Value, in the unit of the paths.
     pub value: f64,
+}
+
+/// What a reader must know of a fitted model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "remark", rename_all = "snake_case")]
+pub enum Remark {
+    /// Keys whose effect is below 0: they get no credit.
+    Negative {
+        /// How many.
+        keys: usize,
+    },
+    /// On some conversions a key's effect fell below 0 and counted as 0.
+    Clamped {
+        /// On how many, one for each such key.
+        conversions: f64,
+    },
+    /// No key has an effect above 0, so nothing is credited.
+    NoEffect,
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Negative { keys: 1 } => {
+                write!(f, "one key has an effect below 0 and gets no credit for it")
+            }
+            Self::Negative { keys } => {
+                write!(f, "{keys} keys have an effect below 0 and get no credit for it")
+            }
+            Self::Clamped { conversions } => {
+                write!(f, "{conversions} times a key's effect on a conversion fell below 0 and counts as 0")
+            }
+            Self::NoEffect => write!(f, "no key has an effect above 0: nothing is credited"),
+        }
+    }
 }
 
 /// Why a model can't be fitted. A fragment that fits after "model NAME: ".
@@ -63,4 +109,44 @@ pub(crate) fn weigh_by_effect(effect: impl Fn(u32) -> f64, steps: Steps<'_>, out
     let whole: f64 = keys.chunk_by(|a, b| a == b).map(|same| effect(same[0]).max(0.0)).sum();
     let share = |key: u32| if whole > 0.0 { effect(key).max(0.0) / whole / count(key) } else { 0.0 };
     out.extend(steps.keys.iter().map(|key| share(*key)));
+}
+
+/// Credit in proportion to the conversions' positive effects, scaled to the totals. Value goes in proportion to the
+/// effects on value, or, where the two disagree in sign, to those on conversions.
+pub(crate) fn in_proportion(
+    effects: &[f64],
+    conversions: &[f64],
+    value: &[f64],
+    totals: (f64, f64),
+) -> Vec<Credit> {
+    let shares = |parts: &[f64]| {
+        let whole: f64 = parts.iter().map(|part| part.max(0.0)).sum();
+        (whole > 0.0 && whole.is_finite())
+            .then(|| parts.iter().map(|part| part.max(0.0) / whole).collect::<Vec<_>>())
+    };
+    let Some(by_conversions) = shares(conversions) else {
+        return effects.iter().map(|effect| Credit { effect: *effect, ..Credit::default() }).collect();
+    };
+    let by_value = if totals.1 > 0.0 { shares(value) } else { None };
+    let by_value = by_value.unwrap_or_else(|| by_conversions.clone());
+    (0..effects.len())
+        .map(|key| Credit {
+            effect: effects[key],
+            conversions: by_conversions[key] * totals.0,
+            value: by_value[key] * totals.1,
+        })
+        .collect()
+}
+
+/// What any credit calls for remarking.
+pub(crate) fn remarks_on(credit: &[Credit]) -> Vec<Remark> {
+    let keys = credit.iter().filter(|credit| credit.effect < 0.0 && credit.conversions == 0.0).count();
+    let mut out = Vec::new();
+    if keys > 0 {
+        out.push(Remark::Negative { keys });
+    }
+    if credit.iter().all(|credit| credit.conversions == 0.0) {
+        out.push(Remark::NoEffect);
+    }
+    out
 }

@@ -4,6 +4,7 @@
 //! any text, `(start)` included: start, conversion and null are never texts here.
 
 mod columns;
+mod traits;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 use crate::model::{IfAllExcluded, Model, Place};
 
 pub use columns::{About, Paths, Steps, Walked};
+pub use traits::Trait;
 
 /// One path and how often it was walked.
 #[derive(Clone, Debug, PartialEq)]

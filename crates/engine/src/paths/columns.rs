@@ -8,8 +8,9 @@ use std::sync::Arc;
 use tributary_core::{Currency, Time};
 
 use super::Path;
+use super::traits::{Numbers, Trait};
 use crate::credit::{By, Groups, Worth, worth};
-use crate::journey::{Journey, Journeys, Subject, null_journeys};
+use crate::journey::{Journey, Journeys, Subject, Value, null_journeys};
 use crate::money::Rates;
 
 /// Many paths, a column each for steps and outcomes. What does not change with the weights is shared by clones.
@@ -38,6 +39,8 @@ pub struct Walked {
     pub starts: Vec<usize>,
     /// What else is known of each path; empty for paths from a file.
     pub about: Vec<About>,
+    /// The attributes that [`About::traits`] gives values of, sorted by name.
+    pub traits: Vec<Trait>,
 }
 
 /// What a book knows of a path beside its steps.
@@ -49,15 +52,22 @@ pub struct About {
     pub deal: Option<u32>,
     /// When it ended.
     pub end: Time,
+    /// The deal's amount, won or lost, in minor units of the currency that is reported; `None` without an amount,
+    /// or one that no rate converts.
+    pub amount_minor: Option<f64>,
+    /// The number of the value of each of [`Walked::traits`], 0 for none; the deal's own before its account's.
+    pub traits: Box<[u32]>,
 }
 
-/// One path's steps.
+/// One path's steps, and what is known beside them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Steps<'a> {
     /// Numbers of keys, in order of time; never empty in [`Paths`].
     pub keys: &'a [u32],
     /// Days from each step to the path's end, beside `keys`; empty without a clock.
     pub ages_days: &'a [f64],
+    /// What else is known of the path.
+    pub about: Option<&'a About>,
 }
 
 impl Walked {
@@ -75,7 +85,7 @@ impl Walked {
     pub fn steps(&self, path: usize) -> Steps<'_> {
         let range = self.starts[path]..self.starts[path + 1];
         let ages_days = if self.ages_days.is_empty() { &[][..] } else { &self.ages_days[range.clone()] };
-        Steps { keys: &self.steps[range], ages_days }
+        Steps { keys: &self.steps[range], ages_days, about: self.about.get(path) }
     }
 
     /// The steps of all paths.
@@ -122,15 +132,24 @@ impl Paths {
     /// none either: how it ends is not known.
     pub fn of_journeys(found: &Journeys<'_>, dimension: By, rates: &Rates, reporting: Currency) -> Self {
         let groups = Groups::new(found, dimension);
-        let mut out = Builder { groups: &groups, numbers: BTreeMap::new(), paths: Self::empty() };
+        let mut out = Builder {
+            groups: &groups,
+            traits: Numbers::of(found.book),
+            numbers: BTreeMap::new(),
+            paths: Self::empty(),
+        };
+        let minor = |journey: &Journey| match worth(journey, rates, reporting) {
+            Worth::Minor(minor) => Some(minor as f64),
+            Worth::Unconverted(_) => None,
+        };
         for journey in &found.list {
-            if let Worth::Minor(minor) = worth(journey, rates, reporting) {
-                out.push(found, journey, Some(minor as f64));
+            if let Some(minor) = minor(journey) {
+                out.push(found, journey, Some(minor), Some(minor));
             }
         }
         let nulls = null_journeys(found);
         for journey in &nulls.list {
-            out.push(&nulls, journey, None);
+            out.push(&nulls, journey, None, minor(journey));
         }
         out.finish()
     }
@@ -171,13 +190,20 @@ impl Paths {
 
 struct Builder<'a> {
     groups: &'a Groups,
+    traits: Numbers,
     /// Groups in use, by first use.
     numbers: BTreeMap<usize, u32>,
     paths: Paths,
 }
 
 impl Builder<'_> {
-    fn push(&mut self, found: &Journeys<'_>, journey: &Journey, minor: Option<f64>) {
+    fn push(
+        &mut self,
+        found: &Journeys<'_>,
+        journey: &Journey,
+        minor: Option<f64>,
+        amount_minor: Option<f64>,
+    ) {
         let rows = found.touches(journey);
         if rows.is_empty() {
             return;
@@ -190,10 +216,13 @@ impl Builder<'_> {
         }));
         let at = &found.book.touches.at;
         walked.ages_days.extend(rows.iter().map(|row| journey.end.days_since(at[*row as usize]).max(0.0)));
+        let deal = if let Subject::Deal(deal) = journey.subject { Some(deal) } else { None };
         walked.about.push(About {
             account: journey.account as u32,
-            deal: if let Subject::Deal(deal) = journey.subject { Some(deal as u32) } else { None },
+            deal: deal.map(|deal| deal as u32),
             end: journey.end,
+            amount_minor: amount_minor.filter(|_| matches!(journey.value, Value::Money(_))),
+            traits: self.traits.read(found.book, journey.account, deal),
         });
         self.paths.conversions.push(if minor.is_some() { 1.0 } else { 0.0 });
         self.paths.value.push(minor.unwrap_or(0.0));
@@ -215,6 +244,7 @@ impl Builder<'_> {
         for step in &mut walked.steps {
             *step = renamed[*step as usize];
         }
+        walked.traits = self.traits.traits;
         self.paths
     }
 }

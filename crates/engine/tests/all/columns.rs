@@ -76,3 +76,37 @@ fn reweighing_counts_each_path_so_many_times_and_shares_the_steps() {
     );
     assert!(std::sync::Arc::ptr_eq(&paths.walked, &twice.walked));
 }
+
+#[test]
+fn a_path_knows_its_amount_won_or_lost_and_the_attributes_of_its_deal_and_account() {
+    let accounts = [
+        "a@1 | account.segment=big account.region=EMEA | close=9 usd=10.00 | close=9 lost usd=7.00 region=APAC",
+        "b@1 | account.segment=a_small_one | close=9 lost gbp=7.00",
+        "c@1",
+    ];
+    let book = story::book(&accounts);
+    let paths =
+        Paths::of_journeys(&journeys(&book, &policy()), By::Channel, &Rates::default(), Currency::USD);
+    let walked = &paths.walked;
+    let names: Vec<&str> = walked.traits.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["region", "segment"]);
+    let value = |number: &u32, place: usize| match number {
+        0 => "-",
+        number => &walked.traits[place].values[*number as usize - 1],
+    };
+    let told: Vec<_> = (0..paths.len())
+        .map(|path| {
+            let about = walked.steps(path).about.unwrap();
+            (about.amount_minor, value(&about.traits[0], 0), value(&about.traits[1], 1))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Some(1000.0), "EMEA", "big"),
+            (Some(700.0), "APAC", "big"),
+            (None, "-", "a_small_one"),
+            (None, "-", "-")
+        ]
+    );
+}

@@ -4,8 +4,10 @@
 
 mod book;
 mod columns;
+mod games;
 mod golden;
 mod laws;
+mod learned;
 mod money;
 mod page;
 mod paths;

@@ -1,0 +1,160 @@
+//! Shapley values and Shao–Li against reference numbers, enumeration and the axioms.
+
+use proptest::prelude::*;
+use tributary_engine::learn::shapley::{Shapley, ordered};
+use tributary_engine::learn::{Learned, Method, Remark};
+use tributary_engine::paths::{Path, Paths};
+
+use crate::learned::{any_rows, assert_golden, close, golden, golden_paths, paths, rows};
+
+/// The Shapley values of any game of up to 32 players, by enumeration of all 2^n sets.
+pub(crate) fn enumerate(players: usize, game: impl Fn(u32) -> f64) -> Vec<f64> {
+    let factorial = |n: usize| (1..=n).map(|k| k as f64).product::<f64>();
+    let weight = |size: usize| factorial(size) * factorial(players - size - 1) / factorial(players);
+    let value = |player: usize| {
+        let without = (0..1_u32 << players).filter(|set| set >> player & 1 == 0);
+        without.map(|set| weight(set.count_ones() as usize) * (game(set | 1 << player) - game(set))).sum()
+    };
+    (0..players).map(value).collect()
+}
+
+pub(crate) fn masks(paths: &Paths) -> Vec<u32> {
+    paths.walked.all().map(|steps| steps.keys.iter().fold(0, |mask, key| mask | 1 << key)).collect()
+}
+
+fn sum_game(paths: &Paths, column: &[f64]) -> Vec<f64> {
+    let masks = masks(paths);
+    let inside = |set: u32| {
+        masks.iter().zip(column).filter(|(mask, _)| *mask & !set == 0).map(|(_, won)| won).sum::<f64>()
+    };
+    enumerate(paths.walked.keys.len(), inside)
+}
+
+#[test]
+fn the_sum_game_gives_the_reference_numbers_for_conversions_and_value() {
+    let case = golden("values_and_repeats");
+    let book = golden_paths(&case);
+    let fitted = Shapley::fit(&book).unwrap();
+    assert_golden(&book, fitted.credit(), |it| it.conversions, &case["shapley"], 1e-12);
+    assert_golden(&book, fitted.credit(), |it| it.value, &case["shapley_value"], 1e-12);
+    let case = golden("three_paths");
+    let book = golden_paths(&case);
+    let fitted = Shapley::fit(&book).unwrap();
+    assert_golden(&book, fitted.credit(), |it| it.effect, &case["shapley"], 1e-12);
+}
+
+#[test]
+fn the_ordered_variant_gives_the_reference_numbers() {
+    let case = golden("values_and_repeats");
+    let book = golden_paths(&case);
+    let ours = ordered(&book);
+    for (key, places) in case["shapley_ordered"].as_object().unwrap() {
+        let number = book.walked.keys.iter().position(|it| it.as_ref() == Some(key)).unwrap();
+        let places = places.as_object().unwrap();
+        assert_eq!(ours[number].len(), places.len(), "{key}");
+        for (place, theirs) in places {
+            let ours = ours[number][place.parse::<usize>().unwrap() - 1].conversions;
+            assert!(close(ours, theirs.as_f64().unwrap()), "{key} {place}: {ours}");
+        }
+    }
+}
+
+#[test]
+fn shao_and_li_give_the_reference_numbers() {
+    for name in ["three_paths", "values_and_repeats"] {
+        let case = golden(name);
+        let book = golden_paths(&case);
+        let fitted = Method::builtin("shao_li").unwrap().fit(&book).unwrap();
+        assert_golden(&book, fitted.credit(), |it| it.effect, &case["shao_li"], 1e-12);
+    }
+}
+
+#[test]
+fn an_effect_below_0_gets_no_credit_is_kept_and_is_remarked() {
+    // Alone both convert well, together they hardly do.
+    let book = paths(&["a = 9/9/1", "b = 1/1/9", "a > b = 1/1/40"]);
+    let fitted = Method::builtin("shao_li").unwrap().fit(&book).unwrap();
+    let mut weights = Vec::new();
+    fitted.weigh(book.walked.steps(2), &mut weights);
+    assert_eq!(fitted.remarks(), [Remark::Clamped { conversions: 1.0 }], "{:?}", fitted.credit());
+    // p(a) = 10/51, p(b) = 2/51, p(a,b) = 1/41: C(b) = 2/51 + (1/41 − 12/51)/2 < 0.
+    assert_eq!(weights, [1.0, 0.0]);
+    let alone_is_b = 2.0 / 51.0;
+    assert!(close(fitted.credit()[1].effect, alone_is_b * 2.0 + (1.0 / 41.0 - 12.0 / 51.0) / 2.0));
+}
+
+#[test]
+fn more_than_64_keys_are_sets_as_well() {
+    let mut book = rows(&["a > b > a = 2/20/1", "b = 1/5/3", "b > a = 1/1/1"]);
+    let few = Shapley::fit(&Paths::of_rows(&book)).unwrap();
+    book.extend((0..100).map(|number| Path {
+        steps: vec![format!("rare {number}")],
+        conversions: 0.0,
+        value: 0.0,
+        nulls: 1.0,
+    }));
+    let book = Paths::of_rows(&book);
+    let many = Shapley::fit(&book).unwrap();
+    assert_eq!(many.credit()[..2], *few.credit());
+    let rate = |own: f64, seen: f64| (own + 10.0 * 4.0 / 109.0) / (seen + 10.0);
+    assert!(close(many.probability(book.walked.steps(0)), rate(3.0, 5.0)));
+    assert!(close(many.probability(book.walked.steps(1)), rate(1.0, 4.0)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_closed_form_of_the_sum_game_is_what_enumeration_gives(rows in any_rows(6)) {
+        let book = Paths::of_rows(&rows);
+        let Ok(fitted) = Shapley::fit(&book) else { return Ok(()) };
+        let (conversions, value) = (sum_game(&book, &book.conversions), sum_game(&book, &book.value));
+        for (key, ours) in fitted.credit().iter().enumerate() {
+            prop_assert!(close(ours.conversions, conversions[key]));
+            prop_assert!(close(ours.value, value[key]));
+        }
+    }
+
+    #[test]
+    fn the_sum_game_is_additive(one in any_rows(4), other in any_rows(4)) {
+        let key = |rows: &[Path], name: &str| {
+            let book = Paths::of_rows(rows);
+            let number = book.walked.keys.iter().position(|key| key.as_deref() == Some(name));
+            Shapley::fit(&book).ok().zip(number).map_or(0.0, |(it, number)| it.credit()[number].conversions)
+        };
+        let both = [one.clone(), other.clone()].concat();
+        for name in ["a", "b", "c", "d"] {
+            prop_assert!(close(key(&both, name), key(&one, name) + key(&other, name)));
+        }
+    }
+
+    #[test]
+    fn keys_that_do_the_same_get_the_same(rows in any_rows(4)) {
+        // Each path again with y for x, and both where both are.
+        let renamed = |row: &Path, from: &str, to: &str| {
+            let step = |step: &String| if step == from { to.to_owned() } else { step.clone() };
+            Path { steps: row.steps.iter().map(step).collect(), ..row.clone() }
+        };
+        let swapped = rows.iter().map(|row| renamed(&renamed(&renamed(row, "a", "?"), "b", "a"), "?", "b"));
+        let both: Vec<Path> = rows.iter().cloned().chain(swapped).collect();
+        let book = Paths::of_rows(&both);
+        if book.walked.keys.len() < 2 || book.walked.keys[1].as_deref() != Some("b") {
+            return Ok(());
+        }
+        for name in Method::names().iter().filter(|name| name.starts_with("sha")) {
+            let Ok(fitted) = Method::builtin(name).unwrap().fit(&book) else { continue };
+            let (a, b) = (fitted.credit()[0], fitted.credit()[1]);
+            prop_assert!(close(a.effect, b.effect), "{}: {:?} {:?}", name, a, b);
+        }
+    }
+
+    #[test]
+    fn positions_of_the_ordered_variant_add_up_to_the_sum_game(rows in any_rows(5)) {
+        let book = Paths::of_rows(&rows);
+        let Ok(fitted) = Shapley::fit(&book) else { return Ok(()) };
+        for (places, whole) in ordered(&book).iter().zip(fitted.credit()) {
+            prop_assert!(close(places.iter().map(|it| it.conversions).sum(), whole.conversions));
+            prop_assert!(close(places.iter().map(|it| it.value).sum(), whole.value));
+        }
+    }
+}
