@@ -133,7 +133,7 @@ fn number(paths: &Paths) -> (Vec<u32>, Vec<Vec<u32>>) {
     let walked = &paths.walked;
     let counts = |path: usize| {
         let outcome = [paths.conversions[path], paths.nulls[path], paths.value[path]];
-        outcome != [0.0; 3] && walked.starts[path] < walked.starts[path + 1]
+        outcome.iter().any(|count| *count != 0.0) && walked.starts[path] < walked.starts[path + 1]
     };
     if walked.keys.len() <= 64 {
         let mut numbers: HashMap<u64, u32, BuildHasherDefault<Mixed>> = HashMap::default();
