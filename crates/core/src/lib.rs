@@ -2,6 +2,7 @@
 
 pub mod book;
 pub mod contact;
+pub mod dice;
 pub mod fact;
 pub mod id;
 pub mod money;

@@ -6,10 +6,10 @@ use tributary_core::{Currency, Money, Time};
 
 use crate::TIME_ZONE;
 use crate::channel::Channel;
-use crate::dice::Dice;
 use crate::names::{FAIRS, FIRST, LAST, PARTNERS, TALKS};
 use crate::plan::Plan;
 use crate::world::{Campaign, Rate, Rep, Spend, World};
+use tributary_core::dice::Dice;
 
 pub(crate) const HOUR: i64 = 3_600_000_000;
 

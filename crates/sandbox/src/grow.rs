@@ -5,12 +5,12 @@ use tributary_core::{Currency, Money, Time};
 
 use crate::cast::HOUR;
 use crate::channel::{CHANNELS, Channel};
-use crate::dice::Dice;
 use crate::identify;
 use crate::names::{FIRST, JOBS, LAST, PLACES, ROOTS, TRADES};
 use crate::story;
 use crate::touch;
 use crate::world::{Account, Committee, Deal, Known, Nature, Outcome, Person, Touch, World};
+use tributary_core::dice::Dice;
 
 /// Where a company stands in buying: how often each channel reaches it then, in the order of [`Channel::ALL`].
 type Phase = [f64; CHANNELS];

@@ -2,9 +2,9 @@
 
 use tributary_core::Time;
 
-use crate::dice::Dice;
 use crate::names::FORMS;
 use crate::world::{Alias, Known, Touch, World};
+use tributary_core::dice::Dice;
 
 /// Turns one early visit of each person into a form and notes when the CRM first knew them, then adds the touches.
 pub(crate) fn all(world: &mut World, dice: &mut Dice, people: &[usize], mut touches: Vec<Touch>) {

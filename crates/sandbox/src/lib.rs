@@ -2,7 +2,6 @@
 
 mod cast;
 mod channel;
-mod dice;
 mod file;
 mod grow;
 mod identify;

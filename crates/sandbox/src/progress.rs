@@ -2,10 +2,10 @@
 
 use tributary_core::Time;
 
-use crate::dice::Dice;
 use crate::grow::second;
 use crate::names::STAGES;
 use crate::world::{Outcome, Stage, World};
+use tributary_core::dice::Dice;
 
 /// Writes the stage history of all deals.
 pub(crate) fn stages(world: &mut World) {

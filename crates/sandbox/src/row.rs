@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::OWN_DOMAIN;
 use crate::channel::Channel;
-use crate::dice::mix;
 use crate::identify;
 use crate::world::{Known, Nature, World};
+use tributary_core::dice::mix;
 
 /// A row of `touches.csv`: the canonical columns, and after them what web and mail tools add.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -5,11 +5,11 @@ use tributary_core::time::DAY_MICROS;
 
 use crate::cast::HOUR;
 use crate::channel::Channel;
-use crate::dice::{Dice, mix};
 use crate::grow;
 use crate::identify;
 use crate::touch;
 use crate::world::{Alias, Known, Nature, Outcome, Person, Revival, Touch, World};
+use tributary_core::dice::{Dice, mix};
 
 /// Of so many people one has a second record.
 const PEOPLE_PER_SECOND: usize = 40;

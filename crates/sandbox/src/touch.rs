@@ -4,9 +4,9 @@ use tributary_core::Time;
 
 use crate::cast::HOUR;
 use crate::channel::Channel;
-use crate::dice::Dice;
 use crate::names::PAGES;
 use crate::world::{Known, Nature, Touch, World};
+use tributary_core::dice::Dice;
 
 /// One export in so many has a row twice.
 const REPEATED: f64 = 1.0 / 350.0;

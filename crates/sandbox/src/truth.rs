@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::CURRENCY;
 use crate::channel::{CHANNELS, Channel};
-use crate::dice::Dice;
 use crate::world::{Nature, Outcome, World};
+use tributary_core::dice::Dice;
 
 /// The log odds of winning a deal without any touch.
 const BASE: f64 = -3.1;

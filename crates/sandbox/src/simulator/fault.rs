@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Call, Reply};
-use crate::dice::mix;
+use tributary_core::dice::mix;
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq)]
