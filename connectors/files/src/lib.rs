@@ -102,6 +102,10 @@ impl Source for Folder {
         Ok(ours.map(|(_, path)| Part(self.shown(&path))).collect())
     }
 
+    fn reads_ahead(&self) -> bool {
+        true
+    }
+
     async fn pull(&self, task: &Task) -> Result<Page, Error> {
         let path = self.root.join(&task.part.0);
         let known = match &task.span {

@@ -198,7 +198,7 @@ async fn snapshot(crm: &Crm, task: &Task) -> Result<Page, Error> {
         _ => crm.pipelines().await?,
     };
     let records =
-        answer.rows.iter().map(|row| record(task.stream, row, None)).collect::<Result<_, Error>>()?;
+        answer.rows.into_iter().map(|row| record(task.stream, row, None)).collect::<Result<_, Error>>()?;
     let next = match answer.next {
         Some(after) => Next::More(resume(&Listed { after })?),
         None => Next::Done(cursor(0)),
@@ -219,15 +219,15 @@ async fn objects(
         place.unwrap_or(Place { phase: first, after: None, began: None, highest: before.unwrap_or(0) });
     let answer = ask(crm, kind, &place, before).await?;
     let mut place = Place { began: place.began.or(answer.server_time.map(|at| at.0)), ..place };
+    let is_full = answer.rows.len() >= config.page_size;
+    let last = answer.rows.iter().filter_map(|row| id(&row["id"])?.parse::<u64>().ok()).max();
     let records = if place.phase == Phase::Archived {
         answer.rows.iter().map(|row| deletion(kind.name, row)).collect::<Result<Vec<_>, Error>>()?
     } else {
-        let seen = answer.rows.iter().filter_map(|row| modified(kind, row));
-        place.highest = seen.map(|at| at.0).fold(place.highest, i64::max);
-        complete(crm, kind, answer.rows.clone()).await?
+        complete(crm, kind, answer.rows).await?
     };
-    let is_full = answer.rows.len() >= config.page_size;
-    let last = answer.rows.iter().filter_map(|row| id(&row["id"])?.parse::<u64>().ok()).max();
+    let modified = records.iter().filter(|record| record.body.is_some()).filter_map(|record| record.stamp);
+    place.highest = modified.map(|at| at.0).fold(place.highest, i64::max);
     let after = match place.phase {
         Phase::List | Phase::Archived => answer.next,
         Phase::Search | Phase::Open => last.filter(|_| is_full).map(|last| last.to_string()),
@@ -291,7 +291,11 @@ async fn complete(crm: &Crm, kind: &Kind, mut rows: Vec<Value>) -> Result<Vec<Re
             row["stages"] = id(&row["id"]).and_then(|id| history.remove(&id)).unwrap_or_default();
         }
     }
-    rows.iter().map(|row| record(kind.name, row, modified(kind, row))).collect()
+    let one = |row| {
+        let stamp = modified(kind, &row);
+        record(kind.name, row, stamp)
+    };
+    rows.into_iter().map(one).collect()
 }
 
 fn modified(kind: &Kind, row: &Value) -> Option<Time> {
@@ -302,8 +306,7 @@ fn time(value: &Value) -> Option<Time> {
     Time::parse(value.as_str()?, &Zone::default()).ok()
 }
 
-fn record(stream: &'static str, row: &Value, stamp: Option<Time>) -> Result<Record, Error> {
-    let mut row = row.clone();
+fn record(stream: &'static str, mut row: Value, stamp: Option<Time>) -> Result<Record, Error> {
     if let Some(fields) = row.as_object_mut() {
         // Search says it, the list does not, and it says nothing.
         for volatile in ["url", "objectWriteTraceId"] {

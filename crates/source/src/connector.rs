@@ -45,6 +45,12 @@ pub trait Source: Send + Sync {
         Ok(vec![Part::default()])
     }
 
+    /// Whether a page may be pulled before the one that leads to it has landed. Not from a vendor: a pass that dies
+    /// would have asked for two pages in vain.
+    fn reads_ahead(&self) -> bool {
+        false
+    }
+
     /// Pulls one page.
     async fn pull(&self, task: &Task) -> Result<Page, Error>;
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use schemars::transform::{RecursiveTransform, Transform};
 use secrecy::SecretString;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tributary_core::time::Zone;
 
@@ -32,8 +33,10 @@ pub struct Settings {
 impl Settings {
     /// Parses the values into the connector's own type; unknown fields are errors there.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let values = if self.values.is_null() { serde_json::json!({}) } else { self.values.clone() };
-        serde_json::from_value(values)
+        let nothing = serde_json::Value::Object(serde_json::Map::new());
+        let values = if self.values.is_null() { &nothing } else { &self.values };
+        // Borrowed: normalisers read their settings for every record.
+        T::deserialize(values)
             .map_err(|error| Error::new(NextStep::FixConfig, format!("source `{}`: {error}", self.source)))
     }
 

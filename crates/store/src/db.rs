@@ -3,6 +3,8 @@
 //! The only place that knows there are two databases. Statements use `$1` placeholders and types that both have;
 //! what differs (lists of keys, many rows a statement) is written twice here and nowhere else.
 
+mod write;
+
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{
@@ -17,15 +19,12 @@ use std::time::Duration;
 use tributary_core::id::Hash;
 
 use crate::error::StoreError;
+pub(crate) use write::Insert;
 
-/// Values in one SQLite statement: beyond this a longer statement gains nothing.
-const SQLITE_VALUES: usize = 2_000;
 /// Prepared statements kept: a few shapes of each insert.
 const STATEMENTS: usize = 400;
 /// How long a writer waits for the others of this process.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// Rows in one Postgres statement.
-const POSTGRES_ROWS: usize = 5_000;
 
 /// The database behind a store.
 #[derive(Clone, Debug)]
@@ -213,12 +212,10 @@ impl Database {
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
-            Self::Postgres(pool) => {
-                let mut tx = pool.begin().await?;
-                let lock = "select pg_advisory_xact_lock(7421, hashtext(current_schema()))";
-                sqlx::query(lock).execute(&mut *tx).await?;
-                Tx::Postgres(tx)
-            }
+            // Both at once: each way to the server and back is as dear as the work it brings.
+            Self::Postgres(pool) => Tx::Postgres(
+                pool.begin_with("begin; select pg_advisory_xact_lock(7421, hashtext(current_schema()))").await?,
+            ),
         })
     }
 
@@ -333,7 +330,8 @@ impl Tx {
         })
     }
 
-    /// As [`fetch_in`](Self::fetch_in), with text keys as the last value after others.
+    /// Runs a query in which `{keys}` stands for a test whether the column before it is one of some texts, which are
+    /// the last value after others.
     pub(crate) async fn fetch_in_text(
         &mut self,
         sql: &str,
@@ -347,117 +345,17 @@ impl Tx {
         let place = values.len() + 1;
         Ok(match self {
             Self::Sqlite(tx) => {
-                let sql = format!("{sql} in (select value from json_each(${place}))");
+                let sql = sql.replace("{keys}", &format!("in (select value from json_each(${place}))"));
                 let list = serde_json::to_string(&keys).unwrap_or_default();
                 let query = sqlite_query(&sql, values).bind(list);
                 query.fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
             }
             Self::Postgres(tx) => {
                 let keys: Vec<String> = keys.into_iter().map(Cow::into_owned).collect();
-                let query = pg_query(&format!("{sql} = any(${place})"), values).bind(keys);
+                let query = pg_query(&sql.replace("{keys}", &format!("= any(${place})")), values).bind(keys);
                 query.fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
             }
         })
-    }
-
-    /// Deletes the rows whose `column` is one of `keys`.
-    pub(crate) async fn delete_in(
-        &mut self,
-        table: &str,
-        column: &str,
-        keys: &[i64],
-    ) -> Result<(), StoreError> {
-        self.fetch_in(&format!("delete from {table} where {column}"), keys).await.map(|_| ())
-    }
-
-    /// Inserts many rows, many a statement. All rows have the columns' types.
-    pub(crate) async fn insert_rows(
-        &mut self,
-        table: &str,
-        columns: &[&str],
-        rows: Vec<Vec<Value>>,
-    ) -> Result<(), StoreError> {
-        self.insert_rows_or(table, columns, rows, "").await
-    }
-
-    /// Inserts many rows, with an `on conflict` clause.
-    pub(crate) async fn insert_rows_or(
-        &mut self,
-        table: &str,
-        columns: &[&str],
-        rows: Vec<Vec<Value>>,
-        conflict: &str,
-    ) -> Result<(), StoreError> {
-        let names = columns.join(", ");
-        match self {
-            Self::Sqlite(tx) => {
-                // Statements of 1, 2, 4, … rows, so that a few prepared ones serve every number.
-                let most = 1 << (SQLITE_VALUES / columns.len()).max(1).ilog2();
-                let mut rows = rows.into_iter();
-                while rows.len() > 0 {
-                    let batch = most.min(1 << rows.len().ilog2());
-                    let sql = values_sql(table, &names, columns.len(), batch, conflict);
-                    let mut query = sqlx::query(AssertSqlSafe(sql));
-                    for value in rows.by_ref().take(batch).flatten() {
-                        query = match value {
-                            Value::Int(number) => query.bind(number),
-                            Value::Text(text) => query.bind(text),
-                            Value::Bytes(bytes) => query.bind(bytes),
-                        };
-                    }
-                    query.execute(&mut **tx).await?;
-                }
-            }
-            Self::Postgres(tx) => {
-                let mut rows = rows.into_iter();
-                loop {
-                    let batch: Vec<Vec<Value>> = rows.by_ref().take(POSTGRES_ROWS).collect();
-                    if batch.is_empty() {
-                        break;
-                    }
-                    insert_arrays(tx, table, &names, columns.len(), batch, conflict).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Sets one column of many rows, by id.
-    pub(crate) async fn update_bytes(
-        &mut self,
-        table: &str,
-        column: &str,
-        rows: Vec<(i64, Option<Vec<u8>>)>,
-    ) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(tx) => {
-                let mut rows = rows.into_iter();
-                while rows.len() > 0 {
-                    let batch = 256.min(1 << rows.len().ilog2());
-                    let places = vec!["(?,?)"; batch].join(",");
-                    let sql = format!(
-                        "with x as (values {places}) update {table} set {column} = x.column2 from x \
-                         where {table}.id = x.column1"
-                    );
-                    let mut query = sqlx::query(AssertSqlSafe(sql));
-                    for (id, bytes) in rows.by_ref().take(batch) {
-                        query = query.bind(id).bind(bytes);
-                    }
-                    query.execute(&mut **tx).await?;
-                }
-            }
-            Self::Postgres(tx) => {
-                let sql = format!(
-                    "update {table} set {column} = x.value from unnest($1::bigint[], $2::bytea[]) as x (id, value) \
-                     where {table}.id = x.id"
-                );
-                let (ids, values): (Vec<i64>, Vec<Option<Vec<u8>>>) = rows.into_iter().unzip();
-                if !ids.is_empty() {
-                    sqlx::query(AssertSqlSafe(sql)).bind(ids).bind(values).execute(&mut **tx).await?;
-                }
-            }
-        }
-        Ok(())
     }
 
     /// The first of `count` unused ids of a table.
@@ -480,75 +378,4 @@ impl Tx {
         let sql = "insert into meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
         self.execute(sql, &[name.into(), value.into()]).await.map(|_| ())
     }
-}
-
-fn values_sql(table: &str, names: &str, columns: usize, rows: usize, conflict: &str) -> String {
-    let mut sql = format!("insert into {table} ({names}) values ");
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ",(" });
-        for column in 0..columns {
-            sql.push_str(if column == 0 { "?" } else { ",?" });
-        }
-        sql.push(')');
-    }
-    sql.push(' ');
-    sql.push_str(conflict);
-    sql
-}
-
-/// Sends a batch as one array a column: one short statement, whatever the number of rows.
-async fn insert_arrays(
-    tx: &mut Transaction<'static, Postgres>,
-    table: &str,
-    names: &str,
-    columns: usize,
-    batch: Vec<Vec<Value>>,
-    conflict: &str,
-) -> Result<(), StoreError> {
-    enum Column {
-        Int(Vec<Option<i64>>),
-        Text(Vec<Option<String>>),
-        Bytes(Vec<Option<Vec<u8>>>),
-    }
-    let mut arrays: Vec<Column> = Vec::with_capacity(columns);
-    for row in batch {
-        for (index, value) in row.into_iter().enumerate() {
-            if arrays.len() == index {
-                arrays.push(match value {
-                    Value::Int(_) => Column::Int(Vec::new()),
-                    Value::Text(_) => Column::Text(Vec::new()),
-                    Value::Bytes(_) => Column::Bytes(Vec::new()),
-                });
-            }
-            match (&mut arrays[index], value) {
-                (Column::Int(list), Value::Int(value)) => list.push(value),
-                (Column::Text(list), Value::Text(value)) => list.push(value),
-                (Column::Bytes(list), Value::Bytes(value)) => list.push(value),
-                _ => return Err(StoreError::Damaged(format!("column {index} of {table} has two types"))),
-            }
-        }
-    }
-    let casts: Vec<String> = arrays
-        .iter()
-        .enumerate()
-        .map(|(index, column)| {
-            let kind = match column {
-                Column::Int(_) => "bigint",
-                Column::Text(_) => "text",
-                Column::Bytes(_) => "bytea",
-            };
-            format!("${}::{kind}[]", index + 1)
-        })
-        .collect();
-    let sql = format!("insert into {table} ({names}) select * from unnest({}) {conflict}", casts.join(", "));
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for column in arrays {
-        query = match column {
-            Column::Int(list) => query.bind(list),
-            Column::Text(list) => query.bind(list),
-            Column::Bytes(list) => query.bind(list),
-        };
-    }
-    query.execute(&mut **tx).await?;
-    Ok(())
 }

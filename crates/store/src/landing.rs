@@ -13,7 +13,7 @@ mod state;
 use tributary_core::{Fact, Time};
 
 use crate::StoreError;
-use crate::db::Tx;
+use crate::db::{Insert, Tx};
 
 pub use page::Landed;
 pub(crate) use page::Rank;
@@ -129,9 +129,14 @@ pub struct State {
 
 impl Tx {
     pub(crate) async fn mark_dirty(&mut self, records: &[i64]) -> Result<(), StoreError> {
-        let rows = records.iter().map(|record| vec![(*record).into()]).collect();
-        self.insert_rows_or("dirty", &["record"], rows, "on conflict do nothing").await
+        self.insert(vec![dirty(records.iter().copied())]).await
     }
+}
+
+/// Marks records whose head changed.
+fn dirty(records: impl Iterator<Item = i64>) -> Insert<'static> {
+    let rows = records.map(|record| vec![record.into()]).collect();
+    Insert { table: "dirty", columns: &["record"], rows, conflict: "on conflict do nothing" }
 }
 
 fn encode(facts: &[Fact]) -> Result<Option<Vec<u8>>, StoreError> {

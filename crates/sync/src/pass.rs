@@ -323,8 +323,8 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Pulls one span to its end, landing each page while the next is on its way. When it is stopped, the page
-    /// that is on its way still lands: no page is asked for twice.
+    /// Pulls one span to its end, each page once the one before it has landed: a pass that dies has asked for one
+    /// page in vain, not two. Where asking costs nothing, the next page is read meanwhile.
     async fn span(&mut self, source: &dyn Source, task: &Task, span: &'static str) -> Result<(), Halt> {
         let mut page = self.patiently(|| source.pull(task)).await?;
         let mut met: BTreeSet<String> = task.resume.iter().map(|resume| resume.0.clone()).collect();
@@ -342,8 +342,8 @@ impl<'a> Pass<'a> {
             };
             let ahead = async {
                 match &more {
-                    Some(task) => Some(self.patiently(|| source.pull(task)).await),
-                    None => None,
+                    Some(task) if source.reads_ahead() => Some(self.patiently(|| source.pull(task)).await),
+                    _ => None,
                 }
             };
             let (landed, ahead) = futures::join!(self.land(task, span, &page), ahead);
@@ -357,11 +357,14 @@ impl<'a> Pass<'a> {
             if let Some(error) = asks {
                 return Err(Halt::Store(error));
             }
-            let Some(next) = ahead else {
-                self.count(task, progress);
-                return Ok(());
+            page = match (ahead, &more) {
+                (Some(page), _) => page?,
+                (None, Some(task)) => self.patiently(|| source.pull(task)).await?,
+                (None, None) => {
+                    self.count(task, progress);
+                    return Ok(());
+                }
             };
-            page = next?;
         }
     }
 

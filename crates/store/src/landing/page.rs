@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tributary_core::Time;
 use tributary_core::id::Hash;
 
-use super::{Incoming, Landing, Said, encode, pack, quarantine};
-use crate::db::{Tx, Value, storable};
+use super::{Incoming, Landing, Said, dirty, encode, pack, quarantine};
+use crate::db::{Insert, Tx, Value, storable};
 use crate::{Store, StoreError};
 
 /// What became of a page: `fetched` = `added` + `unchanged` + `superseded` + `rejected`.
@@ -48,6 +48,17 @@ struct Head {
     rank: Rank,
 }
 
+/// What a page must know of the store before it lands.
+#[derive(Default)]
+struct Before<'a> {
+    /// The records that it names.
+    heads: HashMap<Id<'a>, Head>,
+    /// The first unused ids of records, versions and frames.
+    next: [i64; 3],
+    /// Whether the source has anything in quarantine.
+    has_faults: bool,
+}
+
 /// Which version of a record is current: the one with the highest stamp, else the latest observed; in a tie a
 /// deletion, else by hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +93,42 @@ pub(super) struct Writes {
     frames: Vec<Vec<Value>>,
     /// New heads, by record: stream, part, native id, version.
     pub(super) heads: BTreeMap<i64, (String, String, String, i64)>,
+}
+
+impl Writes {
+    fn inserts(self, page: &Landing<'_>) -> Vec<Insert<'static>> {
+        if self.versions.is_empty() {
+            return Vec::new();
+        }
+        let changed: Vec<i64> = self.heads.keys().copied().collect();
+        let heads = self.heads.into_iter().map(|(record, (stream, part, id, version))| {
+            vec![record.into(), page.source.0.into(), stream.into(), part.into(), id.into(), version.into()]
+        });
+        let insert = |table, columns, rows, conflict| Insert { table, columns, rows, conflict };
+        vec![
+            insert(
+                "meta",
+                &["name", "value"],
+                vec![vec!["last_observed".into(), page.observed_at.0.to_string().into()]],
+                "on conflict (name) do update set value = case when \
+                cast(excluded.value as bigint) > cast(meta.value as bigint) then excluded.value else meta.value end",
+            ),
+            insert("frame", &["id", "source", "stream", "observed_at", "body"], self.frames, ""),
+            insert(
+                "version",
+                &["id", "record", "stamp", "observed_at", "hash", "frame", "start", "length", "facts"],
+                self.versions,
+                "",
+            ),
+            insert(
+                "record",
+                &["id", "source", "stream", "part", "native_id", "head"],
+                heads.collect(),
+                "on conflict (id) do update set head = excluded.head, part = excluded.part",
+            ),
+            dirty(changed.into_iter()),
+        ]
+    }
 }
 
 /// A version that the page brings, before its body has a place.
@@ -123,10 +170,10 @@ impl Store {
             rejected: page.rejects.len() as u64,
             ..Landed::default()
         };
-        let mut heads = tx.heads(page).await?;
+        let Before { mut heads, next: [mut next_record, mut next_version, mut next_frame], has_faults } =
+            tx.before(page).await?;
         let order = order(page, &ranks);
         let mut older = tx.older_versions(page, &ranks, &order, &heads).await?;
-        let [mut next_record, mut next_version, mut next_frame] = tx.next_of_a_page(page).await?;
         let mut writes = Writes::default();
         let mut bodies: BTreeMap<&str, (i64, Vec<u8>)> = BTreeMap::new();
         let mut faults = Vec::new();
@@ -204,10 +251,15 @@ impl Store {
             let (source, observed) = (page.source.0.into(), page.observed_at.0.into());
             writes.frames.push(vec![id.into(), source, stream.into(), observed, pack(&bytes)?.into()]);
         }
-        tx.write(page, writes).await?;
-        tx.resolve_faults(page, &mended).await?;
+        let mut inserts = writes.inserts(page);
+        // In the middle of a span the page and the point where it goes on are one statement.
+        inserts.extend(tx.further(page).await?);
+        tx.insert(inserts).await?;
+        if has_faults {
+            tx.resolve_faults(page, &mended).await?;
+        }
         tx.write_faults(page, &faults).await?;
-        landed.deleted = tx.advance(page).await?;
+        landed.deleted = tx.complete(page).await?;
         tx.commit().await?;
         Ok(landed)
     }
@@ -225,29 +277,36 @@ fn order(page: &Landing<'_>, ranks: &[Rank]) -> Vec<usize> {
 }
 
 impl Tx {
-    /// The current versions of the records that a page names.
-    async fn heads<'a>(&mut self, page: &Landing<'a>) -> Result<HashMap<Id<'a>, Head>, StoreError> {
+    /// The current versions of the records that a page names, and what else it must know, in one question a stream.
+    async fn before<'a>(&mut self, page: &Landing<'a>) -> Result<Before<'a>, StoreError> {
         let mut wanted: BTreeMap<&'a str, BTreeMap<Cow<'a, str>, &'a str>> = BTreeMap::new();
         for record in page.records {
             wanted.entry(record.stream).or_default().insert(storable(record.id), record.id);
         }
-        let mut heads = HashMap::with_capacity(page.records.len());
+        let sql = "with n as (select (select coalesce(max(id), 0) + 1 from record) as record, \
+            (select coalesce(max(id), 0) + 1 from version) as version, \
+            (select coalesce(max(id), 0) + 1 from frame) as frame, \
+            (select count(*) from (select 1 from quarantine where source = $1 and resolved_at is null limit 1) q) \
+            as faults) select n.record, n.version, n.frame, n.faults, r.native_id, r.id, v.stamp, v.observed_at, \
+            v.hash, v.frame from n left join record r on r.source = $1 and r.stream = $2 and r.native_id {keys} \
+            left join version v on v.id = r.head";
+        let mut before = Before { heads: HashMap::with_capacity(page.records.len()), ..Before::default() };
         for (stream, ids) in wanted {
-            let sql = "select r.native_id, r.id, v.stamp, v.observed_at, v.hash, v.frame from record r \
-                join version v on v.id = r.head where r.source = $1 and r.stream = $2 and r.native_id";
             let keys: Vec<&str> = ids.values().copied().collect();
             for row in self.fetch_in_text(sql, &[page.source.0.into(), stream.into()], &keys).await? {
-                let Some(id) = ids.get(row.text(0)?.as_str()) else { continue };
+                before.next = [row.int(0)?, row.int(1)?, row.int(2)?];
+                before.has_faults = row.int(3)? > 0;
+                let Some(id) = row.opt_text(4)?.and_then(|id| ids.get(id.as_str())) else { continue };
                 let rank = Rank {
-                    stamp: row.opt_int(2)?.map(Time),
-                    observed_at: Time(row.int(3)?),
-                    is_deletion: row.opt_int(5)?.is_none(),
-                    hash: row.hash(4)?,
+                    stamp: row.opt_int(6)?.map(Time),
+                    observed_at: Time(row.int(7)?),
+                    is_deletion: row.opt_int(9)?.is_none(),
+                    hash: row.hash(8)?,
                 };
-                heads.insert((stream, *id), Head { record: row.int(1)?, rank });
+                before.heads.insert((stream, *id), Head { record: row.int(5)?, rank });
             }
         }
-        Ok(heads)
+        Ok(before)
     }
 
     /// The versions of those records of which the page may bring one that is kept already, but not current.
@@ -277,37 +336,8 @@ impl Tx {
         Ok(older)
     }
 
-    /// The first unused ids of records, versions and frames.
-    async fn next_of_a_page(&mut self, page: &Landing<'_>) -> Result<[i64; 3], StoreError> {
-        if page.records.is_empty() {
-            return Ok([0; 3]);
-        }
-        // One question: each is a way to the database and back.
-        let sql = "select (select coalesce(max(id), 0) + 1 from record), \
-            (select coalesce(max(id), 0) + 1 from version), (select coalesce(max(id), 0) + 1 from frame)";
-        let rows = self.fetch(sql, &[]).await?;
-        let Some(row) = rows.first() else { return Ok([1; 3]) };
-        Ok([row.int(0)?, row.int(1)?, row.int(2)?])
-    }
-
     pub(super) async fn write(&mut self, page: &Landing<'_>, writes: Writes) -> Result<(), StoreError> {
-        if writes.versions.is_empty() {
-            return Ok(());
-        }
-        let sql = "insert into meta (name, value) values ('last_observed', $1) on conflict (name) do update set value = \
-            case when cast(excluded.value as bigint) > cast(meta.value as bigint) then excluded.value else meta.value end";
-        self.execute(sql, &[page.observed_at.0.to_string().into()]).await?;
-        self.insert_rows("frame", &["id", "source", "stream", "observed_at", "body"], writes.frames).await?;
-        let columns = ["id", "record", "stamp", "observed_at", "hash", "frame", "start", "length", "facts"];
-        self.insert_rows("version", &columns, writes.versions).await?;
-        let changed: Vec<i64> = writes.heads.keys().copied().collect();
-        let rows = writes.heads.into_iter().map(|(record, (stream, part, id, version))| {
-            vec![record.into(), page.source.0.into(), stream.into(), part.into(), id.into(), version.into()]
-        });
-        let columns = ["id", "source", "stream", "part", "native_id", "head"];
-        let conflict = "on conflict (id) do update set head = excluded.head, part = excluded.part";
-        self.insert_rows_or("record", &columns, rows.collect(), conflict).await?;
-        self.mark_dirty(&changed).await
+        self.insert(writes.inserts(page)).await
     }
 
     /// Writes what is in quarantine because of this page.

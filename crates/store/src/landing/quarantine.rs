@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tributary_core::Time;
 use tributary_core::id::Hash;
 
-use super::Landing;
-use crate::db::Tx;
+use super::{Landing, SourceKey};
+use crate::db::{Insert, Tx};
 use crate::{Store, StoreError};
 
 /// Something in quarantine.
@@ -92,7 +92,14 @@ impl Tx {
             "resolved_at",
         ];
         let conflict = "on conflict (fault) do update set last_seen = excluded.last_seen, resolved_at = null";
-        self.insert_rows_or("quarantine", &columns, rows.collect(), conflict).await
+        let rows = rows.collect();
+        self.insert(vec![Insert { table: "quarantine", columns: &columns, rows, conflict }]).await
+    }
+
+    /// Whether a source has anything in quarantine.
+    pub(crate) async fn has_faults(&mut self, source: SourceKey) -> Result<bool, StoreError> {
+        let open = "select 1 from quarantine where source = $1 and resolved_at is null limit 1";
+        Ok(!self.fetch(open, &[source.0.into()]).await?.is_empty())
     }
 
     /// Ends the quarantine of records that came anew, and of places that hold a record now; what is still wrong
@@ -102,19 +109,15 @@ impl Tx {
         page: &Landing<'_>,
         mended: &BTreeMap<&str, Vec<&str>>,
     ) -> Result<(), StoreError> {
-        let open = "select 1 from quarantine where source = $1 and resolved_at is null limit 1";
-        if self.fetch(open, &[page.source.0.into()]).await?.is_empty() {
-            return Ok(());
-        }
         for (stream, ids) in mended {
             let sql = "update quarantine set resolved_at = $1 where source = $2 and stream = $3 \
-                and resolved_at is null and native_id";
+                and resolved_at is null and native_id {keys}";
             let values = [page.observed_at.0.into(), page.source.0.into(), (*stream).into()];
             self.fetch_in_text(sql, &values, ids).await?;
         }
         let origins: Vec<&str> = page.records.iter().filter_map(|record| record.origin).collect();
         let sql = "update quarantine set resolved_at = $1 where source = $2 and native_id is null \
-            and resolved_at is null and origin";
+            and resolved_at is null and origin {keys}";
         self.fetch_in_text(sql, &[page.observed_at.0.into(), page.source.0.into()], &origins).await?;
         Ok(())
     }

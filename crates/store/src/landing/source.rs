@@ -137,9 +137,11 @@ impl Tx {
             next: Next::Done { cursor: None },
             deletes: Deletes::Nothing,
         };
-        let heads =
-            heads.iter().map(|(stream, ids)| (stream.as_str(), ids.iter().map(String::as_str).collect()));
-        self.resolve_faults(&page, &heads.collect()).await?;
+        if self.has_faults(source).await? {
+            let heads =
+                heads.iter().map(|(stream, ids)| (stream.as_str(), ids.iter().map(String::as_str).collect()));
+            self.resolve_faults(&page, &heads.collect()).await?;
+        }
         let faults = problems.iter().map(|(stream, id, (field, reason))| quarantine::Fault {
             stream,
             native_id: Some(id),

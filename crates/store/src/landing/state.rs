@@ -7,7 +7,7 @@ use tributary_core::id::Hash;
 
 use super::page::{Rank, Writes, deletion, version_row};
 use super::{Deletes, Landing, Next, SourceKey, State};
-use crate::db::Tx;
+use crate::db::{Insert, Tx};
 use crate::{Store, StoreError};
 
 /// Records read at a time when a completed span looks for what it has not seen.
@@ -59,52 +59,35 @@ impl Store {
 }
 
 impl Tx {
-    /// Moves the stream's state on; at the end of a span that replaces, deletes what was not seen.
-    pub(super) async fn advance(&mut self, page: &Landing<'_>) -> Result<u64, StoreError> {
-        let key = [page.source.0.into(), page.stream.into(), page.part.into()];
-        let tracks = page.deletes != Deletes::Nothing;
+    /// What a page in the middle of a span adds to the stream's state; nothing at its end.
+    pub(super) async fn further(&mut self, page: &Landing<'_>) -> Result<Vec<Insert<'static>>, StoreError> {
+        let Next::More { span, resume } = page.next else { return Ok(Vec::new()) };
+        let mut inserts = vec![state(page, None, Some((span, resume)))];
+        if page.deletes != Deletes::Nothing {
+            let id = self.next_ids("seen", 1).await?;
+            let ids: Vec<u8> = seen_here(page).flat_map(|hash| hash.0).collect();
+            let row = vec![id.into(), page.source.0.into(), page.stream.into(), page.part.into(), ids.into()];
+            let columns = &["id", "source", "stream", "part", "ids"];
+            inserts.push(Insert { table: "seen", columns, rows: vec![row], conflict: "" });
+        }
+        Ok(inserts)
+    }
+
+    /// Completes a span at its last page: where it replaces, what was not seen is deleted. Says how many were.
+    pub(super) async fn complete(&mut self, page: &Landing<'_>) -> Result<u64, StoreError> {
+        let Next::Done { cursor } = page.next else { return Ok(0) };
         let mut deleted = 0;
-        let (cursor, open) = match page.next {
-            Next::More { span, resume } => {
-                if tracks {
-                    let id = self.next_ids("seen", 1).await?;
-                    let ids: Vec<u8> = seen_here(page).flat_map(|hash| hash.0).collect();
-                    let row = [[id.into()].as_slice(), &key, &[ids.into()]].concat();
-                    self.insert_rows("seen", &["id", "source", "stream", "part", "ids"], vec![row]).await?;
-                }
-                (None, Some((span, resume)))
+        if page.deletes != Deletes::Nothing {
+            let started_at = self.span_start(page).await?;
+            deleted = self.delete_unseen(page, started_at).await?;
+            // A walk over ids moves no cursor, and has read no record.
+            if cursor.is_some() {
+                self.resolve_rejects(page, started_at).await?;
             }
-            Next::Done { cursor } => {
-                if tracks {
-                    let started_at = self.span_start(page).await?;
-                    deleted = self.delete_unseen(page, started_at).await?;
-                    // A walk over ids moves no cursor, and has read no record.
-                    if cursor.is_some() {
-                        self.resolve_rejects(page, started_at).await?;
-                    }
-                }
-                self.execute("delete from seen where source = $1 and stream = $2 and part = $3", &key)
-                    .await?;
-                (cursor, None)
-            }
-        };
-        let sql = "insert into stream_state (source, stream, part, cursor, span, resume, started_at, updated_at) \
-            values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (source, stream, part) do update set \
-            cursor = coalesce(excluded.cursor, stream_state.cursor), span = excluded.span, \
-            resume = excluded.resume, updated_at = excluded.updated_at, started_at = case \
-            when excluded.started_at is null then null else coalesce(stream_state.started_at, excluded.started_at) end";
-        let [source, stream, part] = key;
-        let values = [
-            source,
-            stream,
-            part,
-            cursor.map(str::to_owned).into(),
-            open.map(|(span, _)| span.to_owned()).into(),
-            open.map(|(_, resume)| resume.to_owned()).into(),
-            open.map(|_| page.observed_at.0).into(),
-            page.observed_at.0.into(),
-        ];
-        self.execute(sql, &values).await?;
+        }
+        let key = [page.source.0.into(), page.stream.into(), page.part.into()];
+        self.execute("delete from seen where source = $1 and stream = $2 and part = $3", &key).await?;
+        self.insert(vec![state(page, cursor, None)]).await?;
         Ok(deleted)
     }
 
@@ -157,6 +140,29 @@ impl Tx {
         }
         self.write(page, writes).await?;
         Ok(missing)
+    }
+}
+
+/// Where the stream's part stands after a page.
+fn state(page: &Landing<'_>, cursor: Option<&str>, open: Option<(&str, &str)>) -> Insert<'static> {
+    let row = vec![
+        page.source.0.into(),
+        page.stream.into(),
+        page.part.into(),
+        cursor.map(str::to_owned).into(),
+        open.map(|(span, _)| span.to_owned()).into(),
+        open.map(|(_, resume)| resume.to_owned()).into(),
+        open.map(|_| page.observed_at.0).into(),
+        page.observed_at.0.into(),
+    ];
+    Insert {
+        table: "stream_state",
+        columns: &["source", "stream", "part", "cursor", "span", "resume", "started_at", "updated_at"],
+        rows: vec![row],
+        conflict: "on conflict (source, stream, part) do update set \
+            cursor = coalesce(excluded.cursor, stream_state.cursor), span = excluded.span, \
+            resume = excluded.resume, updated_at = excluded.updated_at, started_at = case \
+            when excluded.started_at is null then null else coalesce(stream_state.started_at, excluded.started_at) end",
     }
 }
 
