@@ -14,6 +14,7 @@ pub(crate) const CONTACTS: RestStream = RestStream {
     items: "/data",
     id: "/id",
     stamp: Some("/updated_at"),
+    total: Some("/total"),
     since: Some(Since { param: "updated_since", form: Instant::Rfc3339, look_back_seconds: 600 }),
     paging: Paging::Token { param: "cursor", next: "/next_cursor" },
 };

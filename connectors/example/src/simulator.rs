@@ -55,11 +55,13 @@ impl Api for Server {
         let after = call.param("cursor").and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
         let limit = call.param("limit").and_then(|limit| limit.parse().ok()).unwrap_or(20);
         let contacts = self.contacts();
-        let mut found = contacts.range(after + 1..).filter(|(_, it)| at(&it["updated_at"]) >= since);
+        let is_new = |it: &Value| at(&it["updated_at"]) >= since;
+        let total = contacts.values().filter(|it| is_new(it)).count();
+        let mut found = contacts.range(after + 1..).filter(|(_, it)| is_new(it));
         let page: Vec<(&u64, &Value)> = found.by_ref().take(limit).collect();
         let next = found.next().and(page.last()).map(|(id, _)| id.to_string());
         let data: Vec<&Value> = page.into_iter().map(|(_, contact)| contact).collect();
-        Reply::json(200, &json!({"data": data, "next_cursor": next}))
+        Reply::json(200, &json!({"data": data, "next_cursor": next, "total": total}))
     }
 }
 

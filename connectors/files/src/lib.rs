@@ -136,6 +136,7 @@ fn page(rows: read::Rows, next: Next) -> Page {
         covers: Covers::Upsert,
         server_time: None,
         progress: rows.progress,
+        counted: None,
     }
 }
 

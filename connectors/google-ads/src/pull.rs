@@ -248,6 +248,7 @@ async fn spend(ads: &Ads, config: &Config, task: &Task, before: Option<&str>) ->
         covers: Covers::Upsert,
         server_time: None,
         progress: None,
+        counted: None,
     };
     let settled = config.conversion_days.max(COST_DAYS);
     if let Some(read_on) = before.filter(|day| days_between(&last, day) > settled) {
@@ -347,6 +348,7 @@ fn page(
         covers,
         server_time: found.server_time,
         progress: None,
+        counted: None,
     })
 }
 

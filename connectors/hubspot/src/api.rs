@@ -25,6 +25,7 @@ const SEARCHED: usize = 100;
 struct Listed {
     results: Vec<Value>,
     paging: Option<Paging>,
+    total: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,6 +42,8 @@ struct Cursor {
 pub(crate) struct Answer {
     pub(crate) rows: Vec<Value>,
     pub(crate) next: Option<String>,
+    /// How many there are in all; only searches say so.
+    pub(crate) total: Option<u64>,
     pub(crate) server_time: Option<Time>,
 }
 
@@ -189,9 +192,9 @@ impl Crm {
 
     async fn answer(&self, http: &Http, request: &Request) -> Result<Answer, Error> {
         let response = http.send(request).await?;
-        let listed: Listed = response.json()?;
-        let next = listed.paging.and_then(|paging| paging.next).map(|next| next.after);
-        Ok(Answer { rows: listed.results, next, server_time: response.server_time() })
+        let Listed { results: rows, paging, total } = response.json()?;
+        let next = paging.and_then(|paging| paging.next).map(|next| next.after);
+        Ok(Answer { rows, next, total, server_time: response.server_time() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json_borrow::Value;
 use tributary_core::fact::{
     Account, Attributes, Committee, Deal, Direction, Entity, Identifier, Merge, Name, NameOf, Outcome,
     Person, Stage, Touch,
@@ -12,7 +12,6 @@ use tributary_core::time::Zone;
 use tributary_core::{Currency, Fact, Money, Time};
 use tributary_source::{Normalized, Problem, Record, Settings};
 
-use crate::api::id;
 use crate::config::Config;
 
 pub(crate) fn normalize(settings: &Settings, record: &Record) -> Normalized {
@@ -21,7 +20,7 @@ pub(crate) fn normalize(settings: &Settings, record: &Record) -> Normalized {
         let problem = Problem { field: String::new(), reason };
         Normalized { facts: Vec::new(), problems: vec![problem] }
     };
-    let Ok(row) = serde_json::from_slice::<Value>(body) else { return refused("not JSON".to_owned()) };
+    let Ok(row) = serde_json::from_slice::<Value<'_>>(body) else { return refused("not JSON".to_owned()) };
     let config = match settings.parse::<Config>() {
         Ok(config) => config,
         Err(error) => return refused(error.to_string()),
@@ -44,9 +43,23 @@ pub(crate) fn normalize(settings: &Settings, record: &Record) -> Normalized {
 /// One record on its way to facts.
 struct Reader<'a> {
     id: &'a str,
-    row: &'a Value,
+    row: &'a Value<'a>,
     config: &'a Config,
     problems: Vec<Problem>,
+}
+
+/// The id of an object, which some versions send as a number.
+fn id(value: &Value<'_>) -> Option<String> {
+    match value {
+        Value::Str(id) => Some(id.trim().to_owned()).filter(|id| !id.is_empty()),
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
+    }
+}
+
+/// The elements of a list; none where there is no list.
+fn list<'a>(value: &'a Value<'a>) -> &'a [Value<'a>] {
+    value.as_array().unwrap_or_default()
 }
 
 impl Reader<'_> {
@@ -56,9 +69,9 @@ impl Reader<'_> {
 
     /// A property; empty is none.
     fn text(&mut self, name: &str) -> Option<String> {
-        match &self.row["properties"][name] {
+        match self.row.get("properties").get(name) {
             Value::Null => None,
-            Value::String(text) => Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned),
+            Value::Str(text) => Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned),
             Value::Number(number) => Some(number.to_string()),
             Value::Bool(value) => Some(value.to_string()),
             Value::Array(_) | Value::Object(_) => {
@@ -107,13 +120,12 @@ impl Reader<'_> {
     }
 
     /// Ids of what the record is associated with, and the labels of each.
-    fn associated(&self, to: &str) -> Vec<(String, Vec<&str>)> {
-        let list = self.row["associations"][to].as_array().into_iter().flatten();
+    fn associated(&self, to: &'static str) -> Vec<(String, Vec<&str>)> {
         let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for it in list {
-            let Some(to) = id(&it["toObjectId"]) else { continue };
-            let types = it["associationTypes"].as_array().into_iter().flatten();
-            found.entry(to).or_default().extend(types.filter_map(|it| it["label"].as_str()));
+        for it in list(self.row.get("associations").get(to)) {
+            let Some(to) = id(it.get("toObjectId")) else { continue };
+            let types = list(it.get("associationTypes")).iter();
+            found.entry(to).or_default().extend(types.filter_map(|it| it.get("label").as_str()));
         }
         found.into_iter().collect()
     }
@@ -126,27 +138,27 @@ impl Reader<'_> {
     }
 
     fn owner(&mut self) -> Vec<Fact> {
-        let text =
-            |value: &Value| value.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-        let names = [text(&self.row["firstName"]), text(&self.row["lastName"])];
+        let text = |value: &Value<'_>| {
+            value.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        let names = [text(self.row.get("firstName")), text(self.row.get("lastName"))];
         let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
-        let Some(name) = Some(name).filter(|name| !name.is_empty()).or_else(|| text(&self.row["email"]))
+        let Some(name) = Some(name).filter(|name| !name.is_empty()).or_else(|| text(self.row.get("email")))
         else {
             return Vec::new();
         };
-        let teams = self.row["teams"].as_array().map_or(&[][..], Vec::as_slice);
-        let team = teams.iter().find(|team| team["primary"] == true).or(teams.first());
-        let team = team.and_then(|team| text(&team["name"]));
+        let teams = list(self.row.get("teams"));
+        let team = teams.iter().find(|team| team.get("primary").as_bool() == Some(true)).or(teams.first());
+        let team = team.and_then(|team| text(team.get("name")));
         vec![Fact::Name(Name { of: NameOf::Rep, id: self.id.to_owned(), name, team })]
     }
 
     fn pipeline(&mut self) -> Vec<Fact> {
-        let stages = self.row["stages"].as_array().into_iter().flatten();
-        let name = |stage: &Value| {
-            let (id, name) = (id(&stage["id"])?, stage["label"].as_str()?.to_owned());
+        let name = |stage: &Value<'_>| {
+            let (id, name) = (id(stage.get("id"))?, stage.get("label").as_str()?.to_owned());
             Some(Fact::Name(Name { of: NameOf::Stage, id, name, team: None }))
         };
-        stages.filter_map(name).collect()
+        list(self.row.get("stages")).iter().filter_map(name).collect()
     }
 
     fn company(&mut self) -> Vec<Fact> {
@@ -240,10 +252,9 @@ impl Reader<'_> {
     /// The stages in order; saving a deal without a change repeats the last one.
     fn stages(&mut self) -> Vec<Fact> {
         let mut entries: Vec<(Time, String)> = Vec::new();
-        let rows = self.row["stages"].as_array().map_or(&[][..], Vec::as_slice);
-        for (index, row) in rows.iter().enumerate() {
-            let at = row["timestamp"].as_str().and_then(|text| Time::parse(text, &Zone::default()).ok());
-            match (at, id(&row["value"])) {
+        for (index, row) in list(self.row.get("stages")).iter().enumerate() {
+            let at = row.get("timestamp").as_str().and_then(|text| Time::parse(text, &Zone::default()).ok());
+            match (at, id(row.get("value"))) {
                 (Some(at), Some(stage)) => entries.push((at, stage)),
                 // The property was emptied.
                 (Some(_), None) => {}

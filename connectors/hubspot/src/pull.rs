@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tributary_core::Time;
 use tributary_core::time::Zone;
 use tributary_source::http::paging::{resume, resumed};
-use tributary_source::{Covers, Cursor, Error, Finding, Next, NextStep, Page, Record, Span, Task};
+use tributary_source::{Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Record, Span, Task};
 
 use crate::api::{Answer, Archived, Crm, id, needed_id};
 use crate::config::Config;
@@ -157,6 +157,11 @@ struct Place {
     began: Option<i64>,
     /// The highest modification seen.
     highest: i64,
+    /// What a search found so far, and how many it said there are when it began.
+    #[serde(default)]
+    came: u64,
+    #[serde(default)]
+    counted: Option<u64>,
 }
 
 fn cursor(at: i64) -> Cursor {
@@ -215,10 +220,16 @@ async fn objects(
 ) -> Result<Page, Error> {
     let first = if before.is_some() { Phase::Search } else { Phase::List };
     let place = resumed::<Place>(task.resume.as_ref())?;
-    let place =
-        place.unwrap_or(Place { phase: first, after: None, began: None, highest: before.unwrap_or(0) });
+    let highest = before.unwrap_or(0);
+    let begin = Place { phase: first, after: None, began: None, highest, came: 0, counted: None };
+    let place = place.unwrap_or(begin);
     let answer = ask(crm, kind, &place, before).await?;
-    let mut place = Place { began: place.began.or(answer.server_time.map(|at| at.0)), ..place };
+    let mut place = Place {
+        began: place.began.or(answer.server_time.map(|at| at.0)),
+        came: place.came + answer.rows.len() as u64,
+        counted: place.counted.or(answer.total),
+        ..place
+    };
     let is_full = answer.rows.len() >= config.page_size;
     let last = answer.rows.iter().filter_map(|row| id(&row["id"])?.parse::<u64>().ok()).max();
     let records = if place.phase == Phase::Archived {
@@ -232,6 +243,10 @@ async fn objects(
         Phase::List | Phase::Archived => answer.next,
         Phase::Search | Phase::Open => last.filter(|_| is_full).map(|last| last.to_string()),
     };
+    let counted = match place.counted.filter(|_| after.is_none()) {
+        Some(at_first) => Some(recounted(crm, kind, &place, before, at_first).await?),
+        None => None,
+    };
     let next_phase = match place.phase {
         phase if after.is_some() => Some(phase),
         Phase::List | Phase::Search if kind.name == "deals" && before.is_some() => Some(Phase::Open),
@@ -239,11 +254,30 @@ async fn objects(
         _ => None,
     };
     let next = match next_phase {
-        Some(phase) => Next::More(resume(&Place { phase, after, ..place })?),
+        Some(phase) if phase == place.phase => Next::More(resume(&Place { after, ..place })?),
+        Some(phase) => Next::More(resume(&Place { phase, after, came: 0, counted: None, ..place })?),
         // Never beyond what was seen: the server's clock may be ahead of its database's.
         None => Next::Done(cursor(place.began.map_or(place.highest, |began| began.min(place.highest)))),
     };
-    Ok(page(records, next, Covers::Upsert, answer.server_time))
+    Ok(Page { counted, ..page(records, next, Covers::Upsert, answer.server_time) })
+}
+
+/// What came of a search beside what it counted. Where they differ it is asked again: what changed meanwhile explains
+/// a difference, and nothing else does.
+async fn recounted(
+    crm: &Crm,
+    kind: &Kind,
+    place: &Place,
+    before: Option<i64>,
+    at_first: u64,
+) -> Result<Counted, Error> {
+    let came = place.came;
+    if came == at_first {
+        return Ok(Counted::once(came, at_first));
+    }
+    let again = Place { after: None, ..place.clone() };
+    let at_last = ask(crm, kind, &again, before).await?.total.unwrap_or(at_first);
+    Ok(Counted { came, at_first, at_last })
 }
 
 async fn ask(crm: &Crm, kind: &Kind, place: &Place, before: Option<i64>) -> Result<Answer, Error> {
@@ -323,7 +357,8 @@ fn deletion(stream: &'static str, row: &Value) -> Result<Record, Error> {
 }
 
 fn page(records: Vec<Record>, next: Next, covers: Covers, server_time: Option<Time>) -> Page {
-    Page { records, rejects: Vec::new(), seen: Vec::new(), next, covers, server_time, progress: None }
+    let (rejects, seen) = (Vec::new(), Vec::new());
+    Page { records, rejects, seen, next, covers, server_time, progress: None, counted: None }
 }
 
 /// Proves the key, and what it may read.

@@ -157,7 +157,8 @@ fn range(config: &Config, from: i64) -> String {
 }
 
 fn page(records: Vec<Record>, next: Next, covers: Covers, server_time: Option<Time>) -> Page {
-    Page { records, rejects: Vec::new(), seen: Vec::new(), next, covers, server_time, progress: None }
+    let (rejects, seen) = (Vec::new(), Vec::new());
+    Page { records, rejects, seen, next, covers, server_time, progress: None, counted: None }
 }
 
 fn record(stream: &'static str, id: String, stamp: Option<Time>, row: &Row) -> Record {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tributary_core::Time;
 use tributary_source::http::paging::{resume, resumed};
-use tributary_source::{Covers, Cursor, Error, Finding, Next, NextStep, Page, Record, Span, Task};
+use tributary_source::{Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Record, Span, Task};
 
 use crate::api::{Row, Search, Tryton, id, read_time, wire_time};
 use crate::config::Config;
@@ -147,6 +147,15 @@ pub(crate) async fn pull(server: &Tryton, config: &Config, task: &Task) -> Resul
     } else {
         Next::More(resume(&place)?)
     };
+    let counted = match place.total.filter(|_| is_last) {
+        Some(total) if total == place.done => Some(Counted::once(place.done, total)),
+        // Asked again: what changed meanwhile explains a difference, and nothing else does.
+        Some(at_first) => {
+            let at_last = self::total(server, &stream, &changed).await?.unwrap_or(at_first);
+            Some(Counted { came: place.done, at_first, at_last })
+        }
+        None => None,
+    };
     let is_snapshot = matches!(stream.name, "employees" | "campaigns");
     Ok(Page {
         records,
@@ -156,6 +165,7 @@ pub(crate) async fn pull(server: &Tryton, config: &Config, task: &Task) -> Resul
         covers: if sweeps || is_snapshot { Covers::Replace } else { Covers::Upsert },
         server_time: reply.server_time,
         progress: place.total.map(|total| (place.done, total.max(place.done))),
+        counted,
     })
 }
 

@@ -132,6 +132,37 @@ pub struct Page {
     pub server_time: Option<Time>,
     /// How far along the span is, if the vendor says: records done and records in all.
     pub progress: Option<(u64, u64)>,
+    /// What the vendor counts, on the last page of what it counts.
+    pub counted: Option<Counted>,
+}
+
+/// What a vendor counts of a span, beside what came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Records that came.
+    pub came: u64,
+    /// Records that the vendor counted when the span began …
+    pub at_first: u64,
+    /// … and when it ended.
+    pub at_last: u64,
+}
+
+impl Counted {
+    /// Of a count that was asked for once.
+    pub fn once(came: u64, counted: u64) -> Self {
+        Self { came, at_first: counted, at_last: counted }
+    }
+
+    /// Whether what came is what was counted, or lies between two counts because records came and went meanwhile.
+    pub fn balances(self) -> bool {
+        let (least, most) = (self.at_first.min(self.at_last), self.at_first.max(self.at_last));
+        (least..=most).contains(&self.came)
+    }
+
+    /// Whether the vendor counted the same before and after, and something else came.
+    pub fn is_short(self) -> bool {
+        self.at_first == self.at_last && self.came != self.at_last
+    }
 }
 
 /// After a page.

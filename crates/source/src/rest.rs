@@ -8,7 +8,7 @@ use serde_json::Value;
 use tributary_core::Time;
 use tributary_core::time::Zone;
 
-use crate::connector::{Covers, Cursor, Next, Page, Record, Span, Stream, Task};
+use crate::connector::{Counted, Covers, Cursor, Next, Page, Record, Span, Stream, Task};
 use crate::error::{Error, NextStep};
 use crate::http::paging::{next_link, resume, resumed};
 use crate::http::{Http, Request};
@@ -29,6 +29,8 @@ pub struct RestStream {
     pub id: &'static str,
     /// Where a record says when it was modified last.
     pub stamp: Option<&'static str>,
+    /// Where a reply says how many records the whole question finds.
+    pub total: Option<&'static str>,
     /// How what is new is asked for.
     pub since: Option<Since>,
     /// How one page leads to the next.
@@ -87,12 +89,16 @@ pub enum Paging {
 
 /// Where a span stands.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct Place {
     /// The next page, in its paging's own form.
     next: String,
     began: Option<i64>,
     highest: i64,
+    /// Records so far.
+    came: u64,
+    /// What the first page said how many there are.
+    counted: Option<u64>,
 }
 
 /// Pulls one page of a declared stream.
@@ -120,11 +126,16 @@ pub async fn pull(http: &Http, streams: &[RestStream], task: &Task) -> Result<Pa
     let began = place.began.or(response.server_time().map(|at| at.0));
     let stamps = records.iter().filter_map(|record| record.stamp).map(|at| at.0);
     let highest = stamps.fold(place.highest, i64::max);
+    let came = place.came + records.len() as u64;
+    let total = declared.total.and_then(|path| number(body.pointer(path)?));
+    let counted = place.counted.or(total);
     let next = match declared.next(&body, next_link(&response.headers), &place, records.len()) {
-        Some(next) => Next::More(resume(&Place { next, began, highest })?),
+        Some(next) => Next::More(resume(&Place { next, began, highest, came, counted })?),
         // The server's clock may be ahead of its database's: never beyond what was seen.
         None => Next::Done(Cursor(format!("v1 {}", began.map_or(highest, |began| began.min(highest))))),
     };
+    let is_last = matches!(next, Next::Done(_));
+    let counts = counted.zip(total.or(counted)).filter(|_| is_last);
     Ok(Page {
         records,
         rejects: Vec::new(),
@@ -132,7 +143,8 @@ pub async fn pull(http: &Http, streams: &[RestStream], task: &Task) -> Result<Pa
         next,
         covers: if declared.since.is_some() { Covers::Upsert } else { Covers::Replace },
         server_time: response.server_time(),
-        progress: None,
+        progress: counted.map(|counted| (came, counted.max(came))),
+        counted: counts.map(|(at_first, at_last)| Counted { came, at_first, at_last }),
     })
 }
 
@@ -218,6 +230,11 @@ impl Since {
             Instant::Milliseconds => from.div_euclid(1000).to_string(),
         }
     }
+}
+
+/// A number, also as a text.
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 /// A stamp: a text as vendors write times, or a number of seconds or milliseconds.

@@ -6,7 +6,6 @@ use std::fmt;
 use schemars::JsonSchema;
 use schemars::transform::{RecursiveTransform, Transform};
 use secrecy::SecretString;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tributary_core::time::Zone;
 

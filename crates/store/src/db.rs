@@ -214,7 +214,8 @@ impl Database {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
             // Both at once: each way to the server and back is as dear as the work it brings.
             Self::Postgres(pool) => Tx::Postgres(
-                pool.begin_with("begin; select pg_advisory_xact_lock(7421, hashtext(current_schema()))").await?,
+                pool.begin_with("begin; select pg_advisory_xact_lock(7421, hashtext(current_schema()))")
+                    .await?,
             ),
         })
     }

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_core::id::Hash;
 use tributary_source::{
-    Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Page, Part, Record, Resume,
-    Settings, Source, Span, Stream, Task,
+    Connector, Counted, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Page, Part,
+    Record, Resume, Settings, Source, Span, Stream, Task,
 };
 use tributary_store::landing::{
     self, Deletes, Incoming, Landed, Landing, RunOutcome, Said, SourceKey, State,
@@ -294,6 +294,7 @@ impl<'a> Pass<'a> {
             stream: stream.name,
             part: part.0.clone(),
             landed: Landed::default(),
+            counted: None,
             complete: false,
         });
         let sweep = |resume| Task { stream: stream.name, part: part.clone(), span: Span::Sweep, resume };
@@ -350,6 +351,9 @@ impl<'a> Pass<'a> {
             let (landed, asks) = landed?;
             if let Some(report) = self.report.streams.last_mut() {
                 report.landed += landed;
+                let counted = page.counted.map(|counted| counted.at_last);
+                report.counted =
+                    [report.counted, counted].into_iter().flatten().reduce(|sum, more| sum + more);
             }
             let progress = page.progress;
             let event = Event::Page { stream: task.stream, part: task.part.0.clone(), landed, progress };
@@ -357,31 +361,38 @@ impl<'a> Pass<'a> {
             if let Some(error) = asks {
                 return Err(Halt::Store(error));
             }
+            self.count(task, page.counted)?;
             page = match (ahead, &more) {
                 (Some(page), _) => page?,
                 (None, Some(task)) => self.patiently(|| source.pull(task)).await?,
-                (None, None) => {
-                    self.count(task, progress);
-                    return Ok(());
-                }
+                (None, None) => return Ok(()),
             };
         }
     }
 
-    /// Compares what came with what the vendor counts, where it does.
-    fn count(&mut self, task: &Task, progress: Option<(u64, u64)>) {
-        if let Some((came, counted)) = progress.filter(|(came, counted)| came != counted) {
+    /// Compares what came with what the vendor counts, where it does. A count that stood still and is another one is
+    /// a failure; one that moved meanwhile is told, and the next run brings what is new.
+    fn count(&mut self, task: &Task, counted: Option<Counted>) -> Result<(), Halt> {
+        let Some(counted) = counted.filter(|counted| !counted.balances()) else { return Ok(()) };
+        let Counted { came, at_first, at_last } = counted;
+        if counted.is_short() {
             let message = format!(
-                "{}: the vendor counts {counted} records, and {came} came; if nothing changed there meanwhile, \
-                 please report this",
-                task.stream
+                "the accounts do not balance: the vendor counts {at_last} records, before and after, and {came} came; \
+                 they are kept, and the next run reads all of them again (if it ends like this too, please report it)"
             );
-            self.report.findings.push(Finding { code: "count-differs".to_owned(), message });
+            return Err(Halt::Source(Error::new(NextStep::Retry, message)));
         }
+        let message = format!(
+            "{}: {came} records came while the vendor's count went from {at_first} to {at_last}: it is being changed, \
+             and the next run reads what is new",
+            task.stream
+        );
+        self.report.findings.push(Finding { code: "count-moved".to_owned(), message });
+        Ok(())
     }
 
     /// Lands a page. Where its deletions must be asked about first, lands the rest, keeps the cursor, and says so:
-    /// the next run walks again.
+    /// the next run walks again. So it does where the vendor counts other than came.
     async fn land(
         &self,
         task: &Task,
@@ -415,7 +426,10 @@ impl<'a> Pass<'a> {
             _ if self.options.allow_mass_delete => Deletes::UnseenHoweverMany,
             _ => Deletes::Unseen,
         };
+        let is_short = page.counted.is_some_and(Counted::is_short);
+        let deletes = if is_short { Deletes::Nothing } else { deletes };
         let next = match (&page.next, &task.span) {
+            _ if is_short => landing::Next::Done { cursor: None },
             (Next::More(resume), _) => landing::Next::More { span, resume: &resume.0 },
             (Next::Done(_), Span::Sweep) => landing::Next::Done { cursor: None },
             (Next::Done(cursor), _) => landing::Next::Done { cursor: Some(&cursor.0) },

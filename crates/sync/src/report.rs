@@ -87,6 +87,8 @@ pub struct StreamReport {
     pub part: String,
     /// What landed.
     pub landed: Landed,
+    /// What the vendor counts of what it gave, where it counts.
+    pub counted: Option<u64>,
     /// Whether all of it was pulled.
     pub complete: bool,
 }

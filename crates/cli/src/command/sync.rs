@@ -216,6 +216,8 @@ struct SyncedStream {
     rejected: u64,
     problems: u64,
     deleted: u64,
+    /// What the vendor counts of what it gave, where it counts.
+    counted: Option<u64>,
 }
 
 impl Synced {
@@ -232,14 +234,17 @@ impl SyncedSource {
             Ended::Interrupted { .. } => ("interrupted", None),
         };
         // The parts of a stream together, in the order they were pulled.
-        let mut streams: Vec<(&str, Landed)> = Vec::new();
+        let mut streams: Vec<(&str, Landed, Option<u64>)> = Vec::new();
         for part in &report.streams {
-            match streams.iter_mut().find(|(stream, _)| *stream == part.stream) {
-                Some((_, sum)) => *sum += part.landed,
-                None => streams.push((part.stream, part.landed)),
+            match streams.iter_mut().find(|(stream, ..)| *stream == part.stream) {
+                Some((_, sum, counted)) => {
+                    *sum += part.landed;
+                    *counted = [*counted, part.counted].into_iter().flatten().reduce(|sum, more| sum + more);
+                }
+                None => streams.push((part.stream, part.landed, part.counted)),
             }
         }
-        let stream = |(stream, landed): (&str, Landed)| SyncedStream {
+        let stream = |(stream, landed, counted): (&str, Landed, Option<u64>)| SyncedStream {
             stream: stream.to_owned(),
             fetched: landed.fetched,
             added: landed.added,
@@ -248,6 +253,7 @@ impl SyncedSource {
             rejected: landed.rejected,
             problems: landed.problems,
             deleted: landed.deleted,
+            counted,
         };
         Self {
             source: report.source.clone(),
@@ -270,6 +276,7 @@ impl Answer for Synced {
             "Problems",
             "Unreadable",
             "Deleted",
+            "Counted",
         ]);
         for source in &self.sources {
             for stream in &source.streams {
@@ -283,6 +290,7 @@ impl Answer for Synced {
                     Cell::Count(stream.problems),
                     Cell::Count(stream.rejected),
                     Cell::Count(stream.deleted),
+                    stream.counted.map_or(Cell::Nothing, Cell::Count),
                 ]);
             }
         }

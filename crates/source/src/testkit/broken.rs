@@ -15,8 +15,8 @@ use tributary_core::fact::{Account, Entity, Fact, Merge};
 
 use super::{CASES, Clock, Outcome, Report, Subject, run};
 use crate::connector::{
-    Connector, Covers, Cursor, Finding, Mode, Next, Normalized, Page, Problem, Record, Source, Span, Stream,
-    Task,
+    Connector, Counted, Covers, Cursor, Finding, Mode, Next, Normalized, Page, Problem, Record, Source, Span,
+    Stream, Task,
 };
 use crate::environment::Environment;
 use crate::error::{Error, NextStep};
@@ -468,10 +468,11 @@ impl Source for Connection {
             covers: if replaces { Covers::Replace } else { Covers::Upsert },
             server_time,
             progress: Some((reached.done, total.max(reached.done))),
+            counted: ends.then(|| Counted::once(reached.done, total.max(reached.done))),
         };
         if self.has(Bug::DeletesByPage) && is_sweep {
             page.next = Next::Done(Cursor("v1 0".to_owned()));
-            page.progress = None;
+            (page.progress, page.counted) = (None, None);
         }
         Ok(page)
     }

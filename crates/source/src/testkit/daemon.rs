@@ -200,8 +200,8 @@ impl<'a> Daemon<'a> {
         match page.next {
             Next::More(resume) => state.open = Some((is_sweep, resume)),
             Next::Done(cursor) => {
-                if let Some((done, total)) = page.progress.filter(|(done, total)| done != total) {
-                    self.miscounted.push(format!("{}: {done} of {total}", task.stream));
+                if let Some(counted) = page.counted.filter(|counted| !counted.balances()) {
+                    self.miscounted.push(format!("{}: {counted:?}", task.stream));
                 }
                 let seen = std::mem::take(&mut state.seen);
                 state.open = None;

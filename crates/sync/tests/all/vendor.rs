@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tributary_core::fact::{Account, Fact};
 use tributary_core::{Time, id::Hash};
 use tributary_source::{
-    Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page, Part,
-    Problem, Record, Reject, Resume, Settings, Source, Span, Spec, Stream, Task,
+    Connector, Counted, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page,
+    Part, Problem, Record, Reject, Resume, Settings, Source, Span, Spec, Stream, Task,
 };
 use tributary_store::Store;
 use tributary_sync::{Event, Observer, Options, Outcome, Report, Silent, SourceReport, SourceRun, run};
@@ -40,7 +40,9 @@ pub(crate) struct World {
     pub(crate) loops: bool,
     pub(crate) rejects: Vec<Reject>,
     /// Records that the vendor counts and does not give.
-    pub(crate) uncounted: u64,
+    pub(crate) ungiven: u64,
+    /// Records that the vendor counts at the end of a span only.
+    pub(crate) newcomers: u64,
 }
 
 /// The vendor; clones share one world.
@@ -246,7 +248,12 @@ impl Source for Vendor {
             next,
             covers: if task.stream == OWNERS { Covers::Replace } else { Covers::Upsert },
             server_time: None,
-            progress: Some(((earlier + page.len()) as u64, (earlier + later.len()) as u64 + world.uncounted)),
+            progress: Some(((earlier + page.len()) as u64, (earlier + later.len()) as u64)),
+            counted: (later.len() <= PAGE).then(|| Counted {
+                came: (earlier + page.len()) as u64,
+                at_first: (earlier + later.len()) as u64 + world.ungiven,
+                at_last: (earlier + later.len()) as u64 + world.ungiven + world.newcomers,
+            }),
         })
     }
 }
