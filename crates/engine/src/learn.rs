@@ -4,10 +4,14 @@
 //! conversion is split over the steps of its path, and how likely a path is to convert. Nothing is simulated where a
 //! closed form exists, and what needs chance takes a seed. Not responsible for money: `credit` rounds to the cent.
 
+pub mod explain;
+pub mod hazard;
+pub mod logistic;
 pub mod method;
 mod sets;
 pub mod shao_li;
 pub mod shapley;
+pub mod shapley_rate;
 
 use std::fmt::{self, Debug};
 
@@ -64,6 +68,27 @@ pub enum Remark {
     },
     /// No key has an effect above 0, so nothing is credited.
     NoEffect,
+    /// Effects are means over permutations.
+    Sampled {
+        /// How many were drawn.
+        permutations: usize,
+        /// How far an effect is off at most, with probability 0.95 (Hoeffding).
+        bound: f64,
+        /// Half the widest 95 % interval of an effect, by the spread of batches.
+        interval: f64,
+    },
+    /// The fit did not come to an end.
+    NotConverged {
+        /// After how many rounds it was given up.
+        rounds: usize,
+    },
+    /// Keys beyond the most that have a coefficient: they get no credit.
+    TooMany {
+        /// How many.
+        keys: usize,
+    },
+    /// No deals of both outcomes are there to compare, so accounts without a deal are compared too.
+    BeyondDeals,
 }
 
 impl fmt::Display for Remark {
@@ -79,6 +104,23 @@ impl fmt::Display for Remark {
                 write!(f, "{conversions} times a key's effect on a conversion fell below 0 and counts as 0")
             }
             Self::NoEffect => write!(f, "no key has an effect above 0: nothing is credited"),
+            Self::Sampled { permutations, bound, interval } => write!(
+                f,
+                "effects are means over {permutations} permutations: surely within {bound:.4}, and by their own \
+                 spread within {interval:.4}, 19 times of 20"
+            ),
+            Self::NotConverged { rounds } => {
+                write!(f, "the fit was given up after {rounds} rounds: do not rely on it")
+            }
+            Self::TooMany { keys } => {
+                write!(f, "the {keys} keys on the fewest paths have no coefficient and get no credit")
+            }
+            Self::BeyondDeals => {
+                write!(
+                    f,
+                    "there are no won and lost deals to compare, so paths without a deal are compared too"
+                )
+            }
         }
     }
 }
@@ -95,6 +137,9 @@ pub enum LearnError {
     /// Paths without a clock, and the model needs times.
     #[error("it needs the time of each step, which path files do not have; use it on a store")]
     NeedsTimes,
+    /// An option that makes no sense.
+    #[error("{0}")]
+    Option(&'static str),
 }
 
 /// Splits a conversion by the effect of each distinct key, evenly over the key's own steps. Effects below 0 count as 0.

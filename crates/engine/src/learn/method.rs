@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LearnError, Learned, shao_li, shapley};
+use super::{LearnError, Learned, hazard, logistic, shao_li, shapley, shapley_rate};
 use crate::paths::Paths;
 
 /// A data-driven model that is not fitted yet.
@@ -12,8 +12,14 @@ use crate::paths::Paths;
 pub enum Method {
     /// Shapley values of the sum game, in closed form.
     Shapley {},
+    /// Shapley values of the rate game.
+    ShapleyRate(shapley_rate::Options),
     /// The second-order probabilistic model of Shao and Li.
     ShaoLi {},
+    /// Removal from a logistic regression on won and lost deals.
+    Logistic(logistic::Options),
+    /// Additive hazard, by EM.
+    Hazard(hazard::Options),
 }
 
 impl Method {
@@ -21,21 +27,27 @@ impl Method {
     pub fn builtin(name: &str) -> Option<Self> {
         Some(match name {
             "shapley" => Self::Shapley {},
+            "shapley_rate" => Self::ShapleyRate(shapley_rate::Options::default()),
             "shao_li" => Self::ShaoLi {},
+            "logistic" => Self::Logistic(logistic::Options::default()),
+            "hazard" => Self::Hazard(hazard::Options::default()),
             _ => return None,
         })
     }
 
     /// The names of the built-in methods, in the order of the documentation.
     pub fn names() -> &'static [&'static str] {
-        &["shapley", "shao_li"]
+        &["shapley", "shapley_rate", "shao_li", "logistic", "hazard"]
     }
 
     /// Learns from paths.
     pub fn fit(&self, paths: &Paths) -> Result<Box<dyn Learned>, LearnError> {
         Ok(match self {
             Self::Shapley {} => Box::new(shapley::Shapley::fit(paths)?),
+            Self::ShapleyRate(options) => Box::new(shapley_rate::ShapleyRate::fit(options, paths)?),
             Self::ShaoLi {} => Box::new(shao_li::ShaoLi::fit(paths)?),
+            Self::Logistic(options) => Box::new(logistic::Logistic::fit(options, paths)?),
+            Self::Hazard(options) => Box::new(hazard::Hazard::fit(options, paths)?),
         })
     }
 }

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use tributary_engine::learn::shapley::{Shapley, ordered};
-use tributary_engine::learn::{Learned, Method, Remark};
+use tributary_engine::learn::shapley_rate::{Game, Options, ShapleyRate};
+use tributary_engine::learn::{LearnError, Learned, Method, Remark};
 use tributary_engine::paths::{Path, Paths};
 
 use crate::learned::{any_rows, assert_golden, close, golden, golden_paths, paths, rows};
@@ -60,6 +61,84 @@ fn the_ordered_variant_gives_the_reference_numbers() {
 }
 
 #[test]
+fn two_left_gloves_share_what_the_right_one_leaves() {
+    let case = golden("glove_game");
+    let book = paths(&["L1 > R = 1/1/0", "L2 > R = 1/1/0", "L1 > L2 > R = 1/-1/0"]);
+    let fitted = Shapley::fit(&book).unwrap();
+    assert_golden(&book, fitted.credit(), |it| it.value, &case["phi"], 1e-12);
+}
+
+fn rate(options: Options, book: &Paths) -> ShapleyRate {
+    ShapleyRate::fit(&options, book).unwrap()
+}
+
+#[test]
+fn both_rate_games_give_the_reference_numbers_and_a_negative_one_gets_no_credit() {
+    let case = golden("values_and_repeats");
+    let book = golden_paths(&case);
+    let subset = rate(Options::default(), &book);
+    assert_golden(&book, subset.credit(), |it| it.effect, &case["shapley_rate"]["subset"], 1e-12);
+    assert_eq!(subset.remarks(), [Remark::Negative { keys: 1 }]);
+    // It does add value to the paths that it is on.
+    let last = subset.credit()[2];
+    assert!(last.effect < 0.0 && last.conversions.abs() < f64::EPSILON && last.value > 0.0, "{last:?}");
+    let exact = rate(Options { game: Game::Exact, ..Options::default() }, &book);
+    assert_golden(&book, exact.credit(), |it| it.effect, &case["shapley_rate"]["exact"], 1e-12);
+    assert_eq!(exact.remarks(), []);
+}
+
+#[test]
+fn more_than_24_keys_are_enumerated_by_nobody() {
+    let book = paths(&["a = 1/1/1"]);
+    let refused = ShapleyRate::fit(&Options { exact_up_to: 25, ..Options::default() }, &book);
+    assert_eq!(refused.err(), Some(LearnError::Option("exact_up_to must be at most 24")));
+    let many: Vec<Path> = (0..30)
+        .map(|number| Path {
+            steps: vec![format!("{number}"), format!("{}", number % 7)],
+            conversions: f64::from(number % 3),
+            value: 0.0,
+            nulls: 1.0,
+        })
+        .collect();
+    let fitted = rate(Options { permutations: 400, ..Options::default() }, &Paths::of_rows(&many));
+    let remarks = fitted.remarks();
+    assert!(
+        matches!(remarks.last(), Some(Remark::Sampled { permutations: 400, bound, .. }) if *bound < 0.2),
+        "{remarks:?}"
+    );
+}
+
+#[test]
+fn a_stated_interval_holds_the_exact_value_as_often_as_it_says() {
+    let book = paths(&[
+        "a > b > c > d = 9/9/3",
+        "a > c = 2/2/9",
+        "b = 1/1/7",
+        "d > e > a = 4/4/2",
+        "e > f = 1/1/30",
+        "f > b > e = 6/6/1",
+        "c > f = 0/0/9",
+    ]);
+    let exact = rate(Options::default(), &book);
+    let (mut inside, mut all) = (0, 0);
+    for seed in 0..40 {
+        let options = Options { exact_up_to: 0, permutations: 200, seed, ..Options::default() };
+        let sampled = rate(options, &book);
+        let remarks = sampled.remarks();
+        let Some(Remark::Sampled { bound, interval, .. }) = remarks.last() else { panic!("{remarks:?}") };
+        assert!(interval < bound && *interval > 0.0);
+        for (one, other) in exact.credit().iter().zip(sampled.credit()) {
+            let off = (one.effect - other.effect).abs();
+            assert!(off <= *bound, "{off} is more than {bound}");
+            inside += usize::from(off <= *interval);
+            all += 1;
+        }
+    }
+    assert!(inside * 100 >= all * 95, "{inside} of {all}");
+    assert!(inside < all, "an interval that never fails is too wide");
+}
+
+#[test]
 fn shao_and_li_give_the_reference_numbers() {
     for name in ["three_paths", "values_and_repeats"] {
         let case = golden(name);
@@ -112,6 +191,56 @@ proptest! {
         for (key, ours) in fitted.credit().iter().enumerate() {
             prop_assert!(close(ours.conversions, conversions[key]));
             prop_assert!(close(ours.value, value[key]));
+        }
+    }
+
+    #[test]
+    fn both_rate_games_are_what_enumeration_gives(rows in any_rows(5)) {
+        let book = Paths::of_rows(&rows);
+        let masks = masks(&book);
+        // Keys on paths that count, for a path of 0 conversions and 0 nulls is none.
+        let counts = |path: usize| book.conversions[path] + book.nulls[path] > 0.0;
+        prop_assume!((0..book.len()).all(counts));
+        for game in [Game::Subset, Game::Exact] {
+            let Ok(fitted) = ShapleyRate::fit(&Options { game, ..Options::default() }, &book) else {
+                continue;
+            };
+            let inside = |set: u32, mask: u32| match game {
+                Game::Subset => mask & !set == 0,
+                Game::Exact => mask == set,
+            };
+            let rate = |set: u32| {
+                let own = || (0..book.len()).filter(|path| inside(set, masks[*path]));
+                let won: f64 = own().map(|path| book.conversions[path]).sum();
+                let lost: f64 = own().map(|path| book.nulls[path]).sum();
+                if won + lost > 0.0 { won / (won + lost) } else { 0.0 }
+            };
+            let theirs = enumerate(book.walked.keys.len(), rate);
+            for (ours, theirs) in fitted.credit().iter().zip(theirs) {
+                prop_assert!(close(ours.effect, theirs), "{:?}: {} {}", game, ours.effect, theirs);
+            }
+        }
+    }
+
+    #[test]
+    fn every_sample_adds_up_to_the_rate_of_all_paths_and_keeps_to_its_bound(
+        rows in any_rows(6), seed in any::<u64>()
+    ) {
+        let book = Paths::of_rows(&rows);
+        let Ok(exact) = ShapleyRate::fit(&Options::default(), &book) else { return Ok(()) };
+        let options = Options { exact_up_to: 0, permutations: 1, seed, ..Options::default() };
+        let sampled = rate(options, &book);
+        let (won, lost): (f64, f64) = (book.conversions.iter().sum(), book.nulls.iter().sum());
+        for fitted in [&exact, &sampled] {
+            let sum: f64 = fitted.credit().iter().map(|credit| credit.effect).sum();
+            prop_assert!(close(sum, won / (won + lost)));
+        }
+        let remarks = sampled.remarks();
+        let Some(Remark::Sampled { permutations: 40, bound, .. }) = remarks.last() else {
+            panic!("{remarks:?}")
+        };
+        for (one, other) in exact.credit().iter().zip(sampled.credit()) {
+            prop_assert!((one.effect - other.effect).abs() <= *bound);
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod book;
 mod columns;
+mod fitted;
 mod games;
 mod golden;
 mod laws;
