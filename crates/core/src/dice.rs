@@ -19,6 +19,7 @@ impl Dice {
     }
 
     /// Any number of 64 bits.
+    #[expect(clippy::should_implement_trait, reason = "chance does not end, and nobody iterates over it")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)

@@ -1,6 +1,6 @@
 //! Data-driven models: what many paths teach about the keys (channels, campaigns, …) on them.
 //!
-//! A model is fitted on [`Paths`] and then answers alike, whichever it is: the credit of each key overall, how one
+//! A model is fitted on [`Paths`](crate::paths::Paths) and then answers alike, whichever it is: the credit of each key overall, how one
 //! conversion is split over the steps of its path, and how likely a path is to convert. Nothing is simulated where a
 //! closed form exists, and what needs chance takes a seed. Not responsible for money: `credit` rounds to the cent.
 

@@ -39,6 +39,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tributary_core::dice::Dice;
 
 use super::sets::Sets;
 use super::{Credit, LearnError, Learned, Remark, in_proportion, remarks_on, weigh_by_effect};
@@ -250,13 +251,13 @@ impl Players {
     fn sampled(&self, sets: &Sets, options: &Options) -> ([Vec<f64>; 2], Remark) {
         let players = self.keys.len();
         let pairs = (options.permutations as usize).div_ceil(2 * BATCHES).max(1);
-        let mut random = Random(options.seed);
+        let mut dice = Dice::new(options.seed, "permutations", 0);
         let mut order: Vec<usize> = (0..players).collect();
         let mut walk = Walk { at: vec![0; players], sums: Vec::new() };
         let mut batches = vec![vec![[0.0; 2]; players]; BATCHES];
         for batch in &mut batches {
             for _ in 0..pairs {
-                random.shuffle(&mut order);
+                shuffle(&mut order, &mut dice);
                 walk.add(self, sets, &order, batch);
                 order.reverse();
                 walk.add(self, sets, &order, batch);
@@ -332,22 +333,9 @@ fn zeta(numbers: &mut [f64]) {
     }
 }
 
-/// SplitMix64: the same draws for the same seed, for ever.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ mixed >> 31
-    }
-
-    fn shuffle(&mut self, order: &mut [usize]) {
-        for end in (1..order.len()).rev() {
-            let other = ((u128::from(self.next()) * (end as u128 + 1)) >> 64) as usize;
-            order.swap(end, other);
-        }
+/// Each order as likely as any other (Fisher–Yates).
+fn shuffle(order: &mut [usize], dice: &mut Dice) {
+    for end in (1..order.len()).rev() {
+        order.swap(end, dice.below(end + 1));
     }
 }
