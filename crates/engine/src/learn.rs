@@ -7,6 +7,7 @@
 pub mod explain;
 pub mod hazard;
 pub mod logistic;
+pub mod markov;
 pub mod method;
 mod sets;
 pub mod shao_li;
@@ -17,6 +18,7 @@ use std::fmt::{self, Debug};
 
 use serde::Serialize;
 
+use self::markov::Removal;
 use crate::paths::Steps;
 pub use method::Method;
 
@@ -56,6 +58,11 @@ pub struct Credit {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "remark", rename_all = "snake_case")]
 pub enum Remark {
+    /// What removing a key meant.
+    Removed {
+        /// The removal.
+        removal: Removal,
+    },
     /// Keys whose effect is below 0: they get no credit.
     Negative {
         /// How many.
@@ -94,6 +101,7 @@ pub enum Remark {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Removed { removal } => write!(f, "{removal}"),
             Self::Negative { keys: 1 } => {
                 write!(f, "one key has an effect below 0 and gets no credit for it")
             }
@@ -140,6 +148,32 @@ pub enum LearnError {
     /// An option that makes no sense.
     #[error("{0}")]
     Option(&'static str),
+    /// A Markov order that there is not.
+    #[error("order {0} is not one of 1, 2, 3 and 4")]
+    Order(u8),
+    /// More keys than states can be numbered for.
+    #[error(
+        "{keys} keys are too many for order {order}; choose a lower order, or a dimension with fewer keys"
+    )]
+    TooManyKeys {
+        /// How many keys there are.
+        keys: usize,
+        /// The order asked for.
+        order: u8,
+    },
+    /// More states than can be solved in reasonable time.
+    #[error(
+        "the paths have {states} states, more than {limit}; choose a lower order, or a dimension with fewer keys"
+    )]
+    TooManyStates {
+        /// How many states there are.
+        states: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// Iteration did not come to the precision that is promised.
+    #[error("the chain can't be solved precisely: next to no path ends; choose order 1")]
+    Unsolved,
 }
 
 /// Splits a conversion by the effect of each distinct key, evenly over the key's own steps. Effects below 0 count as 0.

@@ -9,6 +9,7 @@ mod games;
 mod golden;
 mod laws;
 mod learned;
+mod markov;
 mod money;
 mod page;
 mod paths;
