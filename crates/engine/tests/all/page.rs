@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use tributary_engine::learn::Method;
 use tributary_engine::{By, Goal, Model, Policy, Whose};
 
+use crate::learned::paths;
 use crate::story::{by, day, policy, told};
 
 const PAGE: &str = include_str!("../../../../docs/models.md");
@@ -141,6 +143,34 @@ fn every_built_in_model_is_told_in_its_own_words() {
             "{name}: {}",
             spec.misleads
         );
+    }
+}
+
+#[test]
+fn the_book_that_models_learn_from_gives_what_the_page_says() {
+    let line = |row: Vec<String>| format!("{} = {}/{}/{}", row[0], row[1], row[1], row[2]);
+    let lines: Vec<String> = rows(&["Path", "Won", "Lost"]).into_iter().map(line).collect();
+    let book = paths(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let table = rows(&["Method", "ad"]);
+    for row in &table {
+        let fitted = Method::builtin(&row[0]).unwrap().fit(&book).unwrap();
+        let ours: Vec<String> =
+            fitted.credit().iter().map(|credit| format!("{:.2}", credit.conversions)).collect();
+        assert_eq!(ours, row[1..], "{}", row[0]);
+    }
+    let shown: Vec<&str> = table.iter().map(|row| row[0].as_str()).collect();
+    let on_paths = Method::names().iter().filter(|name| **name != "hazard");
+    assert_eq!(shown, on_paths.copied().collect::<Vec<_>>());
+}
+
+#[test]
+fn every_model_that_learns_is_told() {
+    for name in Method::names() {
+        let section = PAGE.split("\n### ").find(|section| section.starts_with(&format!("`{name}`\n")));
+        let section = section.unwrap_or_else(|| panic!("{name} has no section"));
+        for part in ["\nFormula: ", "\nWhen it misleads: ", "\nElsewhere: "] {
+            assert!(section.contains(part), "{name} has no {part}");
+        }
     }
 }
 
