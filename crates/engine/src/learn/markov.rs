@@ -86,7 +86,9 @@ impl Default for Markov {
     }
 }
 
-/// What the states of a higher order are. At order 1 both are the same.
+/// What the states of a higher order are.
+///
+/// Both give the same effects: the first states of a prefix only tell how the first window came about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum States {
@@ -97,8 +99,8 @@ pub enum States {
     Prefix,
 }
 
-/// What removing a key means. The four give different numbers on the same paths; on one public sample the first
-/// channel's credit goes from 4,738 to 11,382 of 19,785 conversions.
+/// What removing a key means. The four give different numbers on the same paths: ChannelAttribution's sample of 10,000
+/// paths gives its first channel 5,345, 5,876, 4,738 and 0 of 19,785 conversions.
 ///
 /// Only `Redirect` looks at the chain's steps. A chain fitted again converts exactly as often as the paths it is fitted
 /// on, so the other three are counts of paths, and the same at every order.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tributary_engine::learn::Method;
+use tributary_engine::learn::markov::{Markov, Removal};
+use tributary_engine::learn::{Learned, Method};
 use tributary_engine::{By, Goal, Model, Policy, Whose};
 
 use crate::learned::paths;
@@ -161,6 +162,24 @@ fn the_book_that_models_learn_from_gives_what_the_page_says() {
     let shown: Vec<&str> = table.iter().map(|row| row[0].as_str()).collect();
     let on_paths = Method::names().iter().filter(|name| **name != "hazard");
     assert_eq!(shown, on_paths.copied().collect::<Vec<_>>());
+}
+
+#[test]
+fn each_removal_of_a_markov_chain_gives_what_the_page_says() {
+    let line = |row: Vec<String>| format!("{} = {}/0/{}", row[0], row[1], row[2]);
+    let lines: Vec<String> = rows(&["Steps", "Conversions", "Nulls"]).into_iter().map(line).collect();
+    let book = paths(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let table = rows(&["Removal", "g effect"]);
+    for row in &table {
+        let removal: Removal = serde_json::from_value(row[0].as_str().into()).unwrap();
+        let fitted = Markov { removal, ..Markov::default() }.fit(&book).unwrap();
+        let [g, m] = fitted.credit() else { panic!("two keys") };
+        let ours = [format!("{:.4}", g.effect), format!("{:.4}", m.effect)];
+        assert_eq!(ours, row[1..3], "{removal:?}");
+        let ours = [format!("{:.2}", g.conversions), format!("{:.2}", m.conversions)];
+        assert_eq!(ours, row[3..], "{removal:?}");
+    }
+    assert_eq!(table.len(), 4);
 }
 
 #[test]
