@@ -40,6 +40,16 @@ fn a_key_that_is_on_won_deals_alone_keeps_a_finite_effect() {
     assert_eq!(fitted.remarks().iter().find(|it| matches!(it, Remark::NotConverged { .. })), None);
 }
 
+#[test]
+fn a_step_that_overshoots_is_halved() {
+    // From one in ten thousand, where the slope is next to flat, the first step goes thousands too far.
+    let book = paths(&["a = 0/0/1000000", "b = 100/100/10"]);
+    let fitted = logit(&logistic::Options { ridge: 1e-3, ..Default::default() }, &book);
+    let chance = fitted.probability(book.walked.steps(1));
+    assert!((chance - 100.0 / 110.0).abs() < 0.01, "{chance}");
+    assert_eq!(fitted.remarks().iter().find(|it| matches!(it, Remark::NotConverged { .. })), None);
+}
+
 /// Deals of two sizes: big ones are won nine times in ten and have an event, small ones hardly and have none, but
 /// for a few each that tell the two apart. Within a size, an event changes nothing.
 fn sizes(big: &str, small: &str) -> Vec<String> {
@@ -227,8 +237,10 @@ fn a_path_is_explained_by_the_chance_without_each_touch_and_the_paths_that_say_s
             [(0, Support { paths: 8.0, conversions: 2.0 }), (1, Support { paths: 14.0, conversions: 1.0 })],
             "{name}"
         );
-        let alone = fitted.probability(Steps { keys: &[1], ..steps });
-        assert_eq!(told.steps[0].probability_without.to_bits(), alone.to_bits(), "{name}");
+        for (step, left) in told.steps.iter().zip([1, 0]) {
+            let alone = fitted.probability(Steps { keys: &[left], ..steps });
+            assert_eq!(step.probability_without.to_bits(), alone.to_bits(), "{name}");
+        }
         assert!(close(told.steps.iter().map(|step| step.weight).sum(), 1.0), "{name}");
     }
     // One of two touches of a key less is still a path with that key.

@@ -121,7 +121,9 @@ proptest! {
 
     #[test]
     fn the_order_of_the_paths_changes_no_bit(
-        (rows, shuffled) in any_rows(5).prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle()))
+        (rows, shuffled) in (1..6_usize)
+            .prop_flat_map(any_rows)
+            .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle()))
     ) {
         let (one, other) = (Paths::of_rows(&rows), Paths::of_rows(&shuffled));
         for method in methods() {
