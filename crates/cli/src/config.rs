@@ -154,9 +154,10 @@ fn models<'a>(
     let mut models = Vec::new();
     for (name, spec) in specs {
         let span = spec.span();
-        if Model::names().contains(&name) {
+        let taken = [(Model::names(), "built-in model"), (Model::presets(), "preset")];
+        if let Some((_, what)) = taken.iter().find(|(names, _)| names.contains(&name)) {
             return Err(text
-                .at(span, format!("`{name}` is a built-in model"))
+                .at(span, format!("`{name}` is a {what}"))
                 .hint("give yours another name: reports of one name must mean one thing"));
         }
         let model = Model::new(&name, spec.into_inner())

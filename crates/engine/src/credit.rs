@@ -126,7 +126,8 @@ pub fn worth(journey: &Journey, rates: &Rates, reporting: Currency) -> Worth {
     }
 }
 
-type Name = (Option<String>, Option<String>);
+/// A key and a label.
+pub(crate) type Name = (Option<String>, Option<String>);
 
 /// Which group each touch falls in, and what the groups are called.
 ///
@@ -271,17 +272,20 @@ pub fn attribute(
         rows,
         unattributed_minor,
         unattributed_deals,
-        unconverted: unconverted
-            .into_iter()
-            .map(|(currency, (amount_minor, deals))| Unconverted {
-                currency: currency.to_string(),
-                amount_minor,
-                deals,
-            })
-            .collect(),
+        unconverted: listed(unconverted),
         total_minor,
         deals,
     }
+}
+
+/// Money that no rate converts, by currency.
+pub(crate) fn listed(unconverted: BTreeMap<Currency, (i64, u64)>) -> Vec<Unconverted> {
+    let line = |(currency, (amount_minor, deals)): (Currency, _)| Unconverted {
+        currency: currency.to_string(),
+        amount_minor,
+        deals,
+    };
+    unconverted.into_iter().map(line).collect()
 }
 
 /// A part of a whole, 0 of nothing.

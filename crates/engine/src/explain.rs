@@ -51,7 +51,7 @@ pub fn explain(
         let mut rules = vec![Vec::new(); rows.len()];
         model
             .bind(journeys)
-            .weigh(journeys, journey, &mut weights, &mut |touch, rule| rules[touch].push(rule.to_owned()));
+            .weigh(journeys, journey, &mut weights, &mut |touch, rule| rules[touch].push(rule.to_string()));
         let mut shares = Vec::new();
         money::split(minor, &weights, &mut shares);
         for (index, touch) in touches.iter_mut().enumerate() {

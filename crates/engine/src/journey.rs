@@ -1,14 +1,15 @@
 //! Which touches count for a deal, in what order, and which of them hold a milestone.
 //!
 //! A journey ends at the deal's close (goals won, lost), at its creation (opportunity), at the person's creation
-//! (lead), or at the time of asking for what is still open. Nothing after the end counts. Touches without weight are gone before positions and
-//! milestones are found. Not responsible for weights: that is a model.
+//! (lead), or at the time of asking for what is still open. Nothing after the end counts. Touches without weight are
+//! gone before positions and milestones are found. Not responsible for weights: that is a model.
 
 mod null;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tributary_core::book::{Account, Book, Deal, NOBODY, Outcome};
 use tributary_core::time::{Span, Time};
@@ -27,6 +28,10 @@ pub enum Goal {
     Lost,
     /// Every deal, its amount, credited to what came before its creation.
     Opportunity,
+    /// Deals that are open, their amount as it is now, credited to what came before the time of asking.
+    ///
+    /// A period asks when the deal was created: all these journeys end at the same time.
+    Open,
     /// Each person with a CRM creation time, one lead each, credited to that person's own touches up to the creation.
     ///
     /// A lead is a person and has no committee, so [`Whose`] is not asked. One who belonged to several accounts is
@@ -35,7 +40,7 @@ pub enum Goal {
 }
 
 /// Whose touches count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Whose {
     /// All people of the account, and touches of nobody known.
@@ -62,7 +67,7 @@ pub struct Policy {
     pub pipelines: BTreeSet<String>,
     /// Further milestones by name, each with the stages that mean it.
     pub milestones: BTreeMap<String, BTreeSet<String>>,
-    /// When the journey must have ended, if at all.
+    /// When the journey must have ended (an open deal, been created), if at all.
     pub period: Option<Span>,
     /// Attributes that the deal or its account must have.
     pub filter: Vec<(String, String)>,
@@ -122,7 +127,8 @@ pub struct Journey {
     pub end: Time,
     /// Its touches, as a range of [`Journeys::rows`].
     pub touches: Range<usize>,
-    /// Milestone times by number of [`Journeys::milestones`]; the last time of those that came again.
+    /// Milestone times by number of [`Journeys::milestones`]: the last time of a stage that came again, the first of
+    /// the leads.
     pub times: Vec<Option<Time>>,
 }
 
@@ -141,6 +147,8 @@ pub struct Journeys<'b> {
     pub milestones: Vec<String>,
     /// The policy they follow.
     pub policy: Policy,
+    /// The stages that mean each of the policy's own milestones.
+    stages: Vec<Vec<Term>>,
 }
 
 /// The milestones that every journey may have.
@@ -150,6 +158,11 @@ const BUILT_IN: [&str; 3] = ["lead", "opportunity", "closed"];
 pub fn journeys<'b>(book: &'b Book, policy: &Policy) -> Journeys<'b> {
     let names =
         BUILT_IN.iter().map(|name| (*name).to_owned()).chain(policy.milestones.keys().cloned()).collect();
+    let stages = policy
+        .milestones
+        .values()
+        .map(|stages| stages.iter().filter_map(|stage| book.terms.find(stage)).collect())
+        .collect();
     let mut out = Journeys {
         book,
         goal: policy.goal,
@@ -157,12 +170,8 @@ pub fn journeys<'b>(book: &'b Book, policy: &Policy) -> Journeys<'b> {
         list: Vec::new(),
         milestones: names,
         policy: policy.clone(),
+        stages,
     };
-    let stages: Vec<Vec<Term>> = policy
-        .milestones
-        .values()
-        .map(|stages| stages.iter().filter_map(|stage| book.terms.find(stage)).collect())
-        .collect();
     let wanted = wanted(book, policy);
     for (index, account) in book.accounts.iter().enumerate() {
         if policy.goal == Goal::Lead {
@@ -180,9 +189,9 @@ pub fn journeys<'b>(book: &'b Book, policy: &Policy) -> Journeys<'b> {
                 continue;
             }
             if let Some(end) = deal_end(deal, policy)
-                && policy.period.is_none_or(|period| period.from <= end && end < period.until)
+                && policy.period.is_none_or(|period| period.contains(in_period_by(deal, policy.goal, end)))
             {
-                push_deal(&mut out, policy, (index, account), (row, deal), end, &stages);
+                push_deal(&mut out, policy, (index, account), (row, deal), end);
             }
         }
     }
@@ -211,7 +220,23 @@ fn deal_end(deal: &Deal, policy: &Policy) -> Option<Time> {
     match (policy.goal, deal.outcome) {
         (Goal::Won, Outcome::Won) | (Goal::Lost, Outcome::Lost) => Some(close),
         (Goal::Opportunity, _) => Some(deal.created_at.unwrap_or(close)),
+        (Goal::Open, Outcome::Open) => Some(policy.as_of),
         _ => None,
+    }
+}
+
+/// The time that a period asks for.
+fn in_period_by(deal: &Deal, goal: Goal, end: Time) -> Time {
+    if goal == Goal::Open { deal.created_at.unwrap_or(end) } else { end }
+}
+
+/// Whether a person's touches count for a deal.
+fn counts(deal: &Deal, whose: Whose, person: u32) -> bool {
+    let mut committee = deal.committee.iter();
+    match whose {
+        Whose::All => true,
+        Whose::Committee => committee.any(|member| member.person == person),
+        Whose::Primary => committee.any(|member| member.person == person && member.is_primary),
     }
 }
 
@@ -221,19 +246,16 @@ fn push_deal(
     (index, account): (usize, &Account),
     (row, deal): (usize, &Deal),
     end: Time,
-    stages: &[Vec<Term>],
 ) {
     let book = out.book;
-    let counts = |person: u32| match policy.whose {
-        Whose::All => true,
-        Whose::Committee => deal.committee.iter().any(|member| member.person == person),
-        Whose::Primary => deal.committee.iter().any(|member| member.person == person && member.is_primary),
-    };
+    let counts = |person: u32| counts(deal, policy.whose, person);
     let touches = select(out, account.touches.clone(), start(policy, end), end, counts);
     let lead = account.people.clone().filter(|person| counts(*person as u32));
     let lead = lead.filter_map(|person| book.people[person].created_at).min();
-    let mut times = vec![lead, deal.created_at, deal.closed_at];
-    times.extend(stages.iter().map(|stages| {
+    // An open deal may say when it is expected to close.
+    let closed = deal.closed_at.filter(|_| deal.outcome != Outcome::Open);
+    let mut times = vec![lead, deal.created_at, closed];
+    times.extend(out.stages.iter().map(|stages| {
         let entered = deal.stages.iter().filter(|(stage, _)| stages.contains(stage));
         entered.map(|(_, at)| *at).filter(|at| *at <= end).max()
     }));
@@ -248,7 +270,7 @@ fn leads(out: &mut Journeys<'_>, policy: &Policy, index: usize, account: &Accoun
     for row in account.people.clone() {
         let person = &out.book.people[row];
         let Some(end) = person.created_at.filter(|_| person.is_lead_here) else { continue };
-        if policy.period.is_some_and(|period| !(period.from <= end && end < period.until)) {
+        if policy.period.is_some_and(|period| !period.contains(end)) {
             continue;
         }
         let touches =
@@ -312,5 +334,45 @@ impl Journeys<'_> {
             .iter()
             .find(|member| member.person == person && !member.role.is_none())
             .map_or(own, |it| it.role)
+    }
+
+    /// Whether a person's touches count for a journey's deal. A lead has no committee: everybody's do.
+    pub fn counts(&self, journey: &Journey, whose: Whose, person: u32) -> bool {
+        match journey.subject {
+            Subject::Deal(deal) => counts(&self.book.deals[deal], whose, person),
+            Subject::Lead(_) | Subject::Account => true,
+        }
+    }
+
+    /// Whether a journey's deal has not closed, so that the journey goes on after the time of asking.
+    pub fn is_open(&self, journey: &Journey) -> bool {
+        let open = |deal: usize| self.book.deals[deal].outcome == Outcome::Open;
+        journey.end == self.policy.as_of && matches!(journey.subject, Subject::Deal(deal) if open(deal))
+    }
+
+    /// Every time at which a journey reached a milestone, in order, with the person who then became a lead.
+    ///
+    /// Leads are those of the people who count under both the policy and `whose`.
+    pub fn entries(&self, journey: &Journey, milestone: usize, whose: Whose, out: &mut Vec<(Time, u32)>) {
+        out.clear();
+        match (journey.subject, BUILT_IN.get(milestone)) {
+            (Subject::Lead(person), Some(&"lead")) => out.push((journey.end, person as u32)),
+            (Subject::Deal(_), Some(&"lead")) => {
+                let counts = |person: u32| {
+                    self.counts(journey, self.policy.whose, person) && self.counts(journey, whose, person)
+                };
+                let people = self.book.accounts[journey.account].people.clone();
+                let people = people.filter(|person| counts(*person as u32));
+                out.extend(people.filter_map(|row| Some((self.book.people[row].created_at?, row as u32))));
+            }
+            (Subject::Deal(deal), None) => {
+                let meant = &self.stages[milestone - BUILT_IN.len()];
+                let entered = self.book.deals[deal].stages.iter().filter(|(stage, _)| meant.contains(stage));
+                out.extend(entered.map(|(_, at)| (*at, NOBODY)));
+            }
+            _ => out.extend(journey.times[milestone].map(|at| (at, NOBODY))),
+        }
+        out.retain(|(at, _)| *at <= journey.end);
+        out.sort_by_key(|(at, _)| *at);
     }
 }

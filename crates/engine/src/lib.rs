@@ -2,7 +2,9 @@
 
 pub mod compare;
 pub mod credit;
+pub mod differ;
 pub mod explain;
+pub mod influence;
 pub mod journey;
 pub mod learn;
 pub mod model;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{IfAllExcluded, Model, Place};
+use crate::model::{Decay, IfAllExcluded, Model, Place};
 
 pub use columns::{About, Paths, Steps, Walked};
 pub use traits::Trait;
@@ -152,6 +152,7 @@ pub fn attribute(paths: &[Path], model: &Model) -> Result<Credited, PathError> {
     let spec = model.spec();
     let excluded = spec.exclude.get("channel").map_or(&[][..], Vec::as_slice);
     let factors = spec.multiply.get("channel");
+    let by_rank = spec.decay == Decay::Rank;
     let mut sums: BTreeMap<&str, (Sum, Sum)> = BTreeMap::new();
     let (mut total, mut unattributed) = (Sum::default(), (Sum::default(), Sum::default()));
     for path in paths {
@@ -164,10 +165,16 @@ pub fn attribute(paths: &[Path], model: &Model) -> Result<Credited, PathError> {
         if kept.is_empty() && spec.if_all_excluded == IfAllExcluded::Keep {
             kept = path.steps.iter().map(String::as_str).collect();
         }
-        let mut weights = model.weights_at(&Place { touches: kept.len(), anchors: &[] });
+        let place = Place { touches: kept.len(), anchors: &[] };
+        let mut weights = model.weights_over(&place, &kept);
         if let Some(factors) = factors {
             for (step, weight) in kept.iter().zip(&mut weights) {
                 *weight *= factors.get(*step).copied().unwrap_or(1.0);
+            }
+        }
+        if by_rank {
+            for (rank, weight) in weights.iter_mut().enumerate() {
+                *weight *= (rank + 1) as f64;
             }
         }
         let whole: f64 = weights.iter().sum();
@@ -176,7 +183,7 @@ pub fn attribute(paths: &[Path], model: &Model) -> Result<Credited, PathError> {
             unattributed.1.add(path.value);
             continue;
         }
-        if factors.is_some() {
+        if factors.is_some() || by_rank {
             for weight in &mut weights {
                 *weight /= whole;
             }
@@ -217,9 +224,8 @@ fn check(model: &Model) -> Result<(), PathError> {
     if !milestones.is_empty() {
         return Err(PathError::NeedsMilestones(name(), milestones.join(", ")));
     }
-    let mut dimensions = spec.exclude.keys().chain(spec.multiply.keys());
-    if let Some(dimension) = dimensions.find(|dimension| *dimension != "channel") {
-        return Err(PathError::NeedsDimension(name(), dimension.clone()));
+    if let Some(what) = model.needs_more() {
+        return Err(PathError::NeedsDimension(name(), what.to_owned()));
     }
     if spec.use_weight {
         return Err(PathError::NeedsWeights(name()));

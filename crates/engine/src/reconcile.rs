@@ -187,10 +187,14 @@ fn asked(book: &Book, account: &Account, deal: &Deal, policy: &Policy) -> Option
         return None;
     }
     let closed = deal.closed_at.unwrap_or(policy.as_of);
-    let end = if policy.goal == Goal::Opportunity { deal.created_at.unwrap_or(closed) } else { closed };
+    let (end, dated) = match policy.goal {
+        Goal::Opportunity => [deal.created_at.unwrap_or(closed); 2].into(),
+        Goal::Open => (policy.as_of, deal.created_at.unwrap_or(policy.as_of)),
+        Goal::Won | Goal::Lost | Goal::Lead => (closed, closed),
+    };
     let pipeline = book.terms.get(deal.pipeline).unwrap_or("");
     let in_pipeline = policy.pipelines.is_empty() || policy.pipelines.contains(pipeline);
-    let in_period = policy.period.is_none_or(|period| period.contains(end));
+    let in_period = policy.period.is_none_or(|period| period.contains(dated));
     let fits = |pair| says(book, &deal.attributes, pair) || says(book, &account.attributes, pair);
     (in_pipeline && in_period && policy.filter.iter().all(fits)).then_some(end)
 }
@@ -199,6 +203,7 @@ fn outside_goal(deal: &Deal, goal: Goal) -> bool {
     match goal {
         Goal::Won => deal.outcome != Outcome::Won,
         Goal::Lost => deal.outcome != Outcome::Lost,
+        Goal::Open => deal.outcome != Outcome::Open,
         Goal::Opportunity => false,
         Goal::Lead => true,
     }

@@ -47,6 +47,7 @@ fn goal_in_words(goal: Goal, deals: u64) -> String {
         Goal::Won => format!("{deals} deals won"),
         Goal::Lost => format!("{deals} deals lost"),
         Goal::Opportunity => format!("{deals} deals opened"),
+        Goal::Open => format!("{deals} deals open"),
         Goal::Lead => format!("{deals} leads"),
     }
 }

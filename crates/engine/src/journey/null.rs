@@ -15,7 +15,7 @@ pub fn null_journeys<'b>(found: &Journeys<'b>) -> Journeys<'b> {
     let opposite = match policy.goal {
         Goal::Won => Some(Goal::Lost),
         Goal::Lost => Some(Goal::Won),
-        Goal::Opportunity | Goal::Lead => None,
+        Goal::Opportunity | Goal::Open | Goal::Lead => None,
     };
     let mut out = match opposite {
         Some(goal) => journeys(found.book, &Policy { goal, ..policy.clone() }),

@@ -4,6 +4,7 @@
 
 mod book;
 mod columns;
+mod differ;
 mod fitted;
 mod games;
 mod golden;
@@ -11,7 +12,9 @@ mod laws;
 mod learned;
 mod markov;
 mod money;
+mod options;
 mod page;
 mod paths;
+mod presets;
 mod reconcile;
 mod story;

@@ -19,6 +19,7 @@ use tributary_core::id::Hash;
 use tributary_core::time::DAY_MICROS;
 use tributary_core::{AccountId, Currency, DealId, Money, PersonId, Time, TouchId};
 use tributary_engine::journey::Subject;
+use tributary_engine::model::Rule;
 use tributary_engine::{By, Goal, Model, Policy, Rates, attribute, explain, journeys};
 
 /// Texts as accounts, each with a name of its own.
@@ -98,6 +99,25 @@ pub(crate) fn told(policy: &Policy, accounts: &[&str], name: &str) -> String {
         });
     }
     all.join(" | ")
+}
+
+/// The rules that every touch of the won deals met, in words.
+pub(crate) fn rules(account: &str, name: &str) -> String {
+    let book = book(&[account]);
+    let (model, policy) = (model(name), policy());
+    let found = journeys(&book, &policy);
+    let mut all = Vec::new();
+    for journey in &found.list {
+        let rows = found.touches(journey);
+        let (mut met, mut weights) = (vec![Vec::new(); rows.len()], Vec::new());
+        let told = &mut |place: usize, rule: Rule<'_>| met[place].push(rule.to_string());
+        model.bind(&found).weigh(&found, journey, &mut weights, told);
+        all.extend(rows.iter().zip(met).map(|(row, met)| {
+            let channel = book.terms.get(book.touches.channel[*row as usize]).unwrap_or("?");
+            format!("{channel}: {}", met.join(" + "))
+        }));
+    }
+    all.join(", ")
 }
 
 /// Credit by a dimension in words: `visit 70.00, - 70.00`, a `-` for no key; what is unattributed comes last.
