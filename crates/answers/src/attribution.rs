@@ -1,6 +1,7 @@
 //! Credit by a dimension, and models side by side.
 
 use serde::Serialize;
+use tributary_engine::differ::{Why, differ};
 use tributary_engine::{By, Model, attribute as credit, compare as lay_out, journeys};
 
 use crate::question::Stamp;
@@ -23,6 +24,9 @@ pub struct Comparison {
     /// The models.
     #[serde(flatten)]
     pub comparison: lay_out::Comparison,
+    /// Why each other model differs from the first, if that was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<Why>,
     /// How it came about.
     #[serde(flatten)]
     pub stamp: Stamp,
@@ -45,5 +49,19 @@ pub fn compare(data: &Data, question: &Question, models: &[Model], by: By) -> Op
     let attributions: Vec<_> =
         attribute(data, question, models, by).into_iter().map(|one| one.credit).collect();
     let comparison = lay_out::compare(&attributions)?;
-    Some(Comparison { comparison, stamp: question.stamp(models) })
+    Some(Comparison { comparison, why: Vec::new(), stamp: question.stamp(models) })
+}
+
+/// As [`compare`], with the reasons why each other model differs from the first, deal by deal.
+pub fn compare_with_reasons(
+    data: &Data,
+    question: &Question,
+    models: &[Model],
+    by: By,
+) -> Option<Comparison> {
+    let comparison = compare(data, question, models, by)?;
+    let (first, others) = models.split_first()?;
+    let journeys = journeys(&data.book, &question.policy);
+    let why = |other| differ(&journeys, [first, other], by, &data.rates, question.currency);
+    Some(Comparison { why: others.iter().map(why).collect(), ..comparison })
 }

@@ -3,6 +3,7 @@
 pub mod attribution;
 pub mod explanation;
 pub mod export;
+pub mod influence;
 pub mod journey;
 pub mod load;
 mod question;
@@ -10,6 +11,7 @@ pub mod reconciliation;
 pub mod status;
 mod subject;
 mod text;
+pub mod what_if;
 
 pub use load::{Data, load};
 pub use question::Question;
@@ -51,4 +53,20 @@ pub enum AnswerError {
         "deal `{0}` is not among those asked for: it has another outcome, pipeline or period than the goal, or does not fit --where"
     )]
     Outside(String),
+    /// Nothing that may be changed has this name.
+    #[error("there is no setting `{name}`")]
+    UnknownSetting {
+        /// What was asked for.
+        name: String,
+        /// The settings there are.
+        known: Vec<String>,
+    },
+    /// A setting can't be what is asked.
+    #[error("{name}: {reason}")]
+    Setting {
+        /// The setting.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use tributary_answers::journey::What;
+use tributary_answers::what_if::{Change, WhatIf, what_if};
 use tributary_answers::{
-    AnswerError, Data, Question, Subject, attribution, explanation, export, journey, reconciliation,
+    AnswerError, Data, Question, Subject, attribution, explanation, export, influence, journey,
+    reconciliation,
 };
 use tributary_core::book::{Account, Book, Deal, Direction, Member, NOBODY, Outcome, Person, Term, Touch};
 use tributary_core::id::{AccountId, DealId, Hash, PersonId, TouchId};
@@ -238,4 +240,127 @@ fn the_accounts_balance() {
     for answer in reconciliation::reconcile(&data(), &question(), &models(&["first", "w", "time_decay"])) {
         assert!(answer.accounts.balances, "{}", answer.model);
     }
+}
+
+/// What a change comes to, or why not.
+fn what_if_set(models_asked: &[&str], changes: &[(&str, &str)]) -> Result<Vec<WhatIf>, AnswerError> {
+    let changes: Vec<Change> = changes
+        .iter()
+        .map(|(name, value)| Change { name: (*name).to_owned(), value: (*value).to_owned() })
+        .collect();
+    what_if(&data(), &question(), &models(models_asked), &changes, By::Channel)
+}
+
+/// Keys with what they get and would get.
+fn both(answer: &WhatIf) -> Vec<(&str, i64, i64)> {
+    answer
+        .rows
+        .iter()
+        .map(|row| (row.key.as_deref().unwrap_or("-"), row.saved_minor, row.credit_minor))
+        .collect()
+}
+
+#[test]
+fn a_changed_weight_counts_the_whole_book_again() {
+    let answer =
+        &what_if_set(&["position"], &[("position.first", "0.2"), ("position.last", "0.6")]).unwrap()[0];
+    assert_eq!(both(answer), [("ads", 4_000, 2_000), ("site", 4_000, 6_000), ("mail", 2_000, 2_000)]);
+    assert!(answer.notes.is_empty(), "{:?}", answer.notes);
+    let saved = &attribution::attribute(&data(), &question(), &models(&["position"]), By::Channel)[0];
+    assert_eq!(answer.saved_config_hash, saved.stamp.config_hash);
+    assert_ne!(answer.stamp.config_hash, saved.stamp.config_hash);
+    let j = &attribution::attribute(&data(), &question(), &models(&["j"]), By::Channel)[0];
+    let credit: i64 = answer.rows.iter().map(|row| row.credit_minor).sum();
+    assert_eq!((credit, answer.total_minor), (10_000, j.credit.total_minor));
+}
+
+#[test]
+fn weights_that_no_longer_sum_to_one_are_scaled_and_it_says_so() {
+    let answer = &what_if_set(&["position"], &[("position.last", "1.4")]).unwrap()[0];
+    assert_eq!(both(answer), [("ads", 4_000, 2_000), ("site", 4_000, 7_000), ("mail", 2_000, 1_000)]);
+    assert_eq!(
+        answer.notes,
+        ["the weights sum to 200 %: scaled to 100 %, so first 20 %, last 70 %, rest 10 %"]
+    );
+    assert_eq!(answer.changes[0].from, "0.4");
+}
+
+#[test]
+fn the_policy_may_change_too() {
+    let answers = what_if_set(&["linear", "first"], &[("lookback_days", "17")]).unwrap();
+    assert_eq!(both(&answers[0]), [("ads", 3_334, 0), ("mail", 3_333, 5_000), ("site", 3_333, 5_000)]);
+    assert_eq!(both(&answers[1]), [("ads", 10_000, 0), ("mail", 0, 10_000), ("site", 0, 0)]);
+    assert_eq!(answers[0].changes, answers[1].changes);
+    let committee = &what_if_set(&["linear"], &[("whose", "committee")]).unwrap()[0];
+    assert_eq!(both(committee)[0], ("ads", 3_334, 10_000));
+    let nobody = &what_if_set(&["linear"], &[("lookback_days", "1")]).unwrap()[0];
+    assert_eq!((nobody.saved_unattributed_minor, nobody.unattributed_minor), (0, 10_000));
+}
+
+#[test]
+fn any_field_of_a_model_may_change() {
+    for (model, name, text, from, expected) in [
+        ("linear", "linear.half_life_days", "2", "none", ("site", 3_333, 9_771)),
+        ("time_decay", "time_decay.half_life_days", "none", "7.0", ("site", 6_432, 3_333)),
+        ("linear", "linear.exclude.channel", "ads,mail", "none", ("site", 3_333, 10_000)),
+        ("linear", "linear.multiply.channel.site", "2", "none", ("site", 3_333, 5_000)),
+        ("u", "u.missing", "rest", "pro_rata", ("site", 1_000, 1_000)),
+        ("linear", "linear.decay", "rank", "continuous", ("site", 3_333, 5_000)),
+        ("last", "last.opportunity", "1", "0", ("site", 10_000, 5_000)),
+        ("last", "last.weights.opportunity", "1", "0", ("site", 10_000, 5_000)),
+    ] {
+        let answer = &what_if_set(&[model], &[(name, text)]).unwrap()[0];
+        let site = both(answer).into_iter().find(|row| row.0 == "site").unwrap();
+        assert_eq!((site, answer.changes[0].from.as_str()), (expected, from), "{name}");
+    }
+}
+
+#[test]
+fn a_change_that_makes_no_sense_says_what_does() {
+    let refused = |changes: &[(&str, &str)]| what_if_set(&["w"], changes).unwrap_err();
+    for name in ["lookback", "w.frist", "x.first", "w.weights.frist", "w.weights", "w.idea"] {
+        let error = refused(&[(name, "1")]);
+        let AnswerError::UnknownSetting { known, .. } = &error else { panic!("{name}: {error}") };
+        assert!(known.iter().any(|it| it == "w.first") && known.iter().any(|it| it == "lookback_days"));
+        assert_eq!(error.to_string(), format!("there is no setting `{name}`"));
+    }
+    for (name, value, why) in [
+        ("lookback_days", "-3", "lookback_days: expected a number of days above 0, or none"),
+        ("whose", "mine", "whose: expected all, committee or primary"),
+        ("w.first", "much", "w.first: invalid type: string \"much\", expected f64"),
+        ("w.first", "-1", "w.first: `first` must be a number of 0 or more"),
+        ("w.half_life_days", "0", "w.half_life_days: `half_life_days` must be above 0"),
+        ("w.exclude.colour", "red", "w.exclude.colour: `colour` is no dimension of a model"),
+        ("w.missing", "somewhere", "w.missing: unknown value `somewhere`"),
+    ] {
+        let error = refused(&[(name, value)]).to_string();
+        assert!(error.starts_with(why), "{error}");
+    }
+}
+
+#[test]
+fn models_are_compared_with_reasons_only_if_asked() {
+    let plain =
+        attribution::compare(&data(), &question(), &models(&["first", "last", "w"]), By::Channel).unwrap();
+    assert!(!serde_json::to_string(&plain).unwrap().contains("\"why\""));
+    let with = attribution::compare_with_reasons(
+        &data(),
+        &question(),
+        &models(&["first", "last", "w"]),
+        By::Channel,
+    )
+    .unwrap();
+    assert_eq!(with.comparison, plain.comparison);
+    let pairs: Vec<&[String; 2]> = with.why.iter().map(|why| &why.models).collect();
+    assert_eq!(pairs, [&["first".to_owned(), "last".to_owned()], &["first".to_owned(), "w".to_owned()]]);
+    assert_eq!(with.why[0].moved_minor, 10_000);
+}
+
+#[test]
+fn influence_is_told_apart_from_credit() {
+    let told = influence::influence(&data(), &question(), By::Channel);
+    let json = serde_json::to_value(&told).unwrap();
+    assert_eq!(json["rows"][0]["influenced_minor"], 10_000);
+    assert_eq!(json["adds_up_to"], 3.0);
+    assert!(json["model"].is_null() && json["rows"][0]["credit_minor"].is_null());
 }

@@ -101,12 +101,16 @@ pub(crate) enum Command {
     Attribute {
         #[command(flatten)]
         scope: Scope,
-        /// A model; may repeat.
-        #[arg(long, value_name = "NAME", default_values_t = ["linear".to_owned()])]
+        /// A model; may repeat [default: those that --set speaks of, else linear].
+        #[arg(long, value_name = "NAME")]
         model: Vec<String>,
         /// What the credit is added up by.
         #[arg(long, value_name = "DIMENSION", default_value = "channel")]
         by: String,
+        /// What if this were otherwise: lookback_days, whose, or a model's field or weight, as in w.first=0.4 or
+        /// time_decay.half_life_days=30; may repeat. Shows the difference to the saved configuration, and saves nothing.
+        #[arg(long, value_name = "NAME=VALUE")]
+        set: Vec<String>,
     },
     /// Put models side by side, with their differences.
     Compare {
@@ -115,9 +119,20 @@ pub(crate) enum Command {
         /// The models; the differences are to the first.
         #[arg(long, value_name = "NAME", default_values_t = ["first", "last", "linear", "w", "time_decay"].map(String::from))]
         model: Vec<String>,
+        /// Vendors' documented rules instead, with commas between, such as marketo_w,hubspot_w; says why they differ.
+        #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "model")]
+        preset: Vec<String>,
+        /// Say why each other model differs from the first, deal by deal.
+        #[arg(long)]
+        why: bool,
         /// What the credit is added up by.
         #[arg(long, value_name = "DIMENSION", default_value = "channel")]
         by: String,
+    },
+    /// Answer another question than who gets the credit.
+    Report {
+        #[command(subcommand)]
+        report: Report,
     },
     /// Show the touches of an account or of a deal, in order.
     Journey {
@@ -166,10 +181,26 @@ pub(crate) enum Command {
     },
 }
 
+/// The reports that are not credit.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Report {
+    /// How much of the deals each key took part in: every deal that it touched, in full.
+    ///
+    /// This is participation, not credit: a deal counts for every key that touched it, so that the amounts add up to
+    /// more than 100 %.
+    Influence {
+        #[command(flatten)]
+        scope: Scope,
+        /// What deals are added up by.
+        #[arg(long, value_name = "DIMENSION", default_value = "channel")]
+        by: String,
+    },
+}
+
 /// Which deals a report speaks of, and how their journeys are found.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Scope {
-    /// What is credited: won, lost, opportunity or lead.
+    /// What is credited: won, lost, opportunity, open or lead.
     #[arg(long, value_name = "GOAL", default_value = "won")]
     pub(crate) goal: String,
     /// From this day or instant on, in the company's time zone.

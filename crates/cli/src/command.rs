@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 use tributary_engine::Model;
 
-use crate::arguments::{Arguments, Command, Format, Global};
+use crate::arguments::{Arguments, Command, Format, Global, Report};
 use crate::config::{Config, SourceConfig};
 use crate::failure::{Failure, Outcome};
 use crate::show::progress::Progress;
@@ -48,11 +48,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         }
         Command::Import(import) => import::run(&Context::load(&global)?, &import).await,
         Command::Status => report::status(&Context::load(&global)?).await,
-        Command::Attribute { scope, model, by } => {
-            report::attribute(&Context::load(&global)?, &scope, &model, &by).await
+        Command::Attribute { scope, model, by, set } => {
+            report::attribute(&Context::load(&global)?, &scope, model, &by, &set).await
         }
-        Command::Compare { scope, model, by } => {
-            report::compare(&Context::load(&global)?, &scope, &model, &by).await
+        Command::Compare { scope, model, preset, why, by } => {
+            let asked = report::Compared::of(model, preset, why)?;
+            report::compare(&Context::load(&global)?, &scope, &asked, &by).await
+        }
+        Command::Report { report: Report::Influence { scope, by } } => {
+            report::influence(&Context::load(&global)?, &scope, &by).await
         }
         Command::Journey { subject, scope } => {
             report::journey(&Context::load(&global)?, &scope, &subject).await
@@ -128,12 +132,12 @@ impl Context {
     }
 }
 
-/// Models by name: the configuration's own, then the built-in ones.
+/// Models by name: the configuration's own, then the built-in ones and the presets.
 fn models(own: &[Model], names: &[String]) -> Result<Vec<Model>, Failure> {
     let find = |name: &String| match own.iter().find(|model| model.name == *name) {
         Some(model) => Ok(model.clone()),
         None => Model::builtin(name).map_err(|_| {
-            let built_in = Model::names();
+            let built_in = [Model::names(), Model::presets()].concat();
             let known: Vec<&str> = own
                 .iter()
                 .map(|model| model.name.as_str())

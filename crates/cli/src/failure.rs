@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use tributary_answers::AnswerError;
 
 use crate::config::diagnostic::Diagnostic;
+use crate::config::suggest;
 
 /// How a command that did its work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +82,13 @@ impl From<anyhow::Error> for Failure {
 impl From<AnswerError> for Failure {
     fn from(error: AnswerError) -> Self {
         match error {
-            AnswerError::Unknown { .. } | AnswerError::Ambiguous { .. } | AnswerError::Outside(_) => {
-                Self::usage(error.to_string())
+            AnswerError::Unknown { .. }
+            | AnswerError::Ambiguous { .. }
+            | AnswerError::Outside(_)
+            | AnswerError::Setting { .. } => Self::usage(error.to_string()),
+            AnswerError::UnknownSetting { ref name, ref known } => {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                Self::usage(error.to_string()).hint(suggest::hint(name, &known))
             }
             _ => Self::failed(error.to_string()),
         }

@@ -3,10 +3,13 @@
 //! An answer is plain data from `answers`; the modules below lay each out as tables. JSON is the answer itself.
 
 pub(crate) mod cell;
+mod influence;
 pub(crate) mod progress;
 mod report;
 pub(crate) mod table;
 mod timeline;
+mod what_if;
+mod why;
 
 use std::io::{ErrorKind, Write};
 

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use tributary_answers::what_if::{Change, what_if};
 use tributary_answers::{
-    AnswerError, Data, Question, Subject, attribution, explanation, export, journey, load, reconciliation,
-    status,
+    AnswerError, Data, Question, Subject, attribution, explanation, export, influence, journey, load,
+    reconciliation, status,
 };
 use tributary_engine::{By, Goal, Model, Policy};
 use tributary_store::Store;
@@ -67,33 +68,94 @@ pub(crate) async fn ask_of(
     Ok(Asked { data, question, models })
 }
 
-/// `attribute`.
+/// `attribute`, and what it would be with some settings changed.
 pub(super) async fn attribute(
     context: &Context,
     scope: &Scope,
-    names: &[String],
+    mut names: Vec<String>,
     by: &str,
+    set: &[String],
 ) -> Result<Outcome, Failure> {
     let by = dimension(by)?;
-    let asked = ask(context, scope, names).await?;
-    let answers = attribution::attribute(&asked.data, &asked.question, &asked.models, by);
-    show::print(&OneOrMore(answers), context.format)?;
+    let changes = set.iter().map(|text| setting(text)).collect::<Result<Vec<_>, _>>()?;
+    if names.is_empty() {
+        // A change of a model asks for that model.
+        for (model, _) in changes.iter().filter_map(|change| change.name.split_once('.')) {
+            if !names.iter().any(|name| name == model) {
+                names.push(model.to_owned());
+            }
+        }
+    }
+    if names.is_empty() {
+        names.push("linear".to_owned());
+    }
+    let asked = ask(context, scope, &names).await?;
+    if changes.is_empty() {
+        let answers = attribution::attribute(&asked.data, &asked.question, &asked.models, by);
+        show::print(&OneOrMore(answers), context.format)?;
+    } else {
+        let answers = what_if(&asked.data, &asked.question, &asked.models, &changes, by)?;
+        show::print(&OneOrMore(answers), context.format)?;
+    }
     Ok(Outcome::Done)
+}
+
+/// `w.first=0.4`
+fn setting(text: &str) -> Result<Change, Failure> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
+            Ok(Change { name: name.trim().to_owned(), value: value.trim().to_owned() })
+        }
+        _ => Err(Failure::usage(format!("--set: `{text}` is no setting"))
+            .hint("expected NAME=VALUE, such as w.first=0.4 or lookback_days=180")),
+    }
+}
+
+/// What `compare` puts side by side.
+pub(super) struct Compared {
+    names: Vec<String>,
+    with_reasons: bool,
+}
+
+impl Compared {
+    /// The presets, if some are named, else the models.
+    pub(super) fn of(models: Vec<String>, presets: Vec<String>, with_reasons: bool) -> Result<Self, Failure> {
+        if presets.is_empty() {
+            return Ok(Self { names: models, with_reasons });
+        }
+        let known = Model::presets();
+        if let Some(unknown) = presets.iter().find(|name| !known.contains(name)) {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            return Err(Failure::usage(format!("no preset is called `{unknown}`"))
+                .hint(suggest::hint(unknown, &known)));
+        }
+        Ok(Self { names: presets, with_reasons: true })
+    }
 }
 
 /// `compare`.
 pub(super) async fn compare(
     context: &Context,
     scope: &Scope,
-    names: &[String],
+    compared: &Compared,
     by: &str,
 ) -> Result<Outcome, Failure> {
     let by = dimension(by)?;
-    let asked = ask(context, scope, names).await?;
-    match attribution::compare(&asked.data, &asked.question, &asked.models, by) {
+    let asked = ask(context, scope, &compared.names).await?;
+    let compare =
+        if compared.with_reasons { attribution::compare_with_reasons } else { attribution::compare };
+    match compare(&asked.data, &asked.question, &asked.models, by) {
         Some(comparison) => show::print(&comparison, context.format)?,
         None => return Err(Failure::usage("there is no model to compare")),
     }
+    Ok(Outcome::Done)
+}
+
+/// `report influence`.
+pub(super) async fn influence(context: &Context, scope: &Scope, by: &str) -> Result<Outcome, Failure> {
+    let by = dimension(by)?;
+    let asked = ask(context, scope, &[]).await?;
+    show::print(&influence::influence(&asked.data, &asked.question, by), context.format)?;
     Ok(Outcome::Done)
 }
 

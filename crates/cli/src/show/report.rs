@@ -12,23 +12,23 @@ use super::cell::{money, printable};
 use super::{Answer, Cell, Table};
 
 /// Credit in its unit: money, or leads.
-fn credit(minor: i64, currency: Option<Currency>) -> Cell {
+pub(super) fn credit(minor: i64, currency: Option<Currency>) -> Cell {
     match currency {
         Some(currency) => Cell::Money(minor, currency),
         None => Cell::Real(minor as f64 / tributary_engine::journey::ONE_LEAD as f64),
     }
 }
 
-fn change(minor: i64, currency: Option<Currency>) -> Cell {
+pub(super) fn change(minor: i64, currency: Option<Currency>) -> Cell {
     currency.map_or_else(|| credit(minor, None), |currency| Cell::Change(minor, currency))
 }
 
-fn unit(currency: Option<Currency>) -> String {
+pub(super) fn unit(currency: Option<Currency>) -> String {
     currency.map_or_else(|| "leads".to_owned(), |currency| currency.to_string())
 }
 
 /// The key's name for people: with its id where the two differ.
-fn key(by: By, key: Option<&String>, label: Option<&String>) -> Cell {
+pub(super) fn key(by: By, key: Option<&String>, label: Option<&String>) -> Cell {
     match (key, label) {
         (None, None) => Cell::Text(format!("(no {})", dimension(by).to_lowercase())),
         (Some(key), Some(label)) if key != label => Cell::Text(format!("{label} ({key})")),
@@ -37,12 +37,12 @@ fn key(by: By, key: Option<&String>, label: Option<&String>) -> Cell {
     }
 }
 
-fn dimension(by: By) -> String {
+pub(super) fn dimension(by: By) -> String {
     let name = format!("{by:?}");
     name.chars().take(1).chain(name.chars().skip(1).flat_map(char::to_lowercase)).collect()
 }
 
-fn goal_in_words(goal: Goal, deals: u64) -> String {
+pub(super) fn goal_in_words(goal: Goal, deals: u64) -> String {
     match goal {
         Goal::Won => format!("{deals} deals won"),
         Goal::Lost => format!("{deals} deals lost"),
@@ -52,7 +52,7 @@ fn goal_in_words(goal: Goal, deals: u64) -> String {
     }
 }
 
-fn note_unconverted(table: &mut Table, unconverted: &[Unconverted]) {
+pub(super) fn note_unconverted(table: &mut Table, unconverted: &[Unconverted]) {
     for line in unconverted {
         let amount = Currency::parse(&line.currency)
             .map_or_else(|_| line.amount_minor.to_string(), |currency| money(line.amount_minor, currency));
@@ -159,6 +159,7 @@ impl Answer for Comparison {
         if it.models.len() > 1 {
             tables.push(self.differences());
         }
+        tables.extend(self.why.iter().flat_map(|why| super::why::tables(why, it.by, it.currency)));
         tables
     }
 

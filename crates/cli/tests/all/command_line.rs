@@ -20,6 +20,7 @@ fn every_command_has_help() {
         "import",
         "attribute",
         "compare",
+        "report",
         "journey",
         "explain",
         "reconcile",

@@ -82,6 +82,99 @@ fn a_deals_money_goes_to_its_touches() {
 }
 
 #[test]
+fn two_vendors_are_put_side_by_side_with_their_reasons() {
+    let folder = imported();
+    let report = json(folder.path(), &["compare", "--preset", "marketo_w,hubspot_w"]);
+    assert_eq!(report["models"], serde_json::json!(["marketo_w", "hubspot_w"]));
+    let why = &report["why"][0];
+    assert_eq!(why["models"], report["models"]);
+    let reasons = why["reasons"].as_array().unwrap();
+    let moved: i64 = reasons.iter().map(|it| it["difference_minor"].as_i64().unwrap()).sum();
+    let unattributed = &report["unattributed_minor"];
+    assert_eq!(moved, unattributed[0].as_i64().unwrap() - unattributed[1].as_i64().unwrap());
+    // Nobody named the deals' contacts: HubSpot sees none of it.
+    assert_eq!(
+        reasons[0]["reason"],
+        "lead and opportunity under marketo_w, by nobody of the committee under hubspot_w"
+    );
+    let ran = tributary(folder.path(), &["compare", "--preset", "marketo_w,hubspot_w"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    insta::assert_snapshot!("compare_presets", ran.stdout);
+    let plain = json(folder.path(), &["compare", "--model", "marketo_w", "--model", "hubspot_w"]);
+    assert!(plain["why"].is_null(), "{plain}");
+}
+
+#[test]
+fn what_if_shows_the_difference_to_the_saved_configuration() {
+    let folder = imported();
+    let report = json(folder.path(), &["attribute", "--set", "w.first=0.6", "--set", "lookback_days=50"]);
+    assert_eq!(report["model"], "w");
+    let rows: Vec<_> = report["rows"].as_array().unwrap().iter().collect();
+    let row = |key: &str| *rows.iter().find(|row| row["key"] == key).unwrap();
+    // What came before the look-back has nothing left.
+    assert_eq!(row("paid_search")["saved_minor"], 600_000);
+    assert_eq!(row("paid_search")["credit_minor"], 0);
+    assert_eq!(row("paid_search")["difference_minor"], -600_000);
+    assert_eq!(report["changes"][0], serde_json::json!({ "name": "w.first", "from": "0.3", "to": "0.6" }));
+    let ran = tributary(folder.path(), &["attribute", "--set", "w.first=0.6"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    insta::assert_snapshot!("what_if", ran.stdout);
+    // The configuration is as it was.
+    let saved = json(folder.path(), &["attribute", "--model", "w"]);
+    assert_eq!(saved["config_hash"], report["saved_config_hash"]);
+}
+
+#[test]
+fn a_setting_that_is_none_gets_a_suggestion() {
+    let folder = imported();
+    for (setting, told) in [
+        ("w.frist=0.4", "no setting `w.frist`\nhint: did you mean `w.first`?"),
+        ("lookback=180", "no setting `lookback`\nhint: "),
+        ("w.first", "--set: `w.first` is no setting\nhint: expected NAME=VALUE"),
+        ("w.first=lots", "w.first: invalid type"),
+        ("ww.first=0.4", "no model is called `ww`\nhint: did you mean `w`?"),
+    ] {
+        let ran = tributary(folder.path(), &["attribute", "--set", setting]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{setting}");
+        assert!(ran.stderr.contains(told), "{setting}: {}", ran.stderr);
+    }
+    let ran = tributary(folder.path(), &["compare", "--preset", "hubspot_ww"]);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.stderr.contains("no preset is called `hubspot_ww`\nhint: did you mean `hubspot_w`?"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn influence_cannot_be_mistaken_for_credit() {
+    let folder = imported();
+    let report = json(folder.path(), &["report", "influence", "--by", "channel"]);
+    assert_eq!(report["rows"][0]["influenced_minor"], 1_000_000);
+    assert_eq!((&report["total_minor"], &report["untouched_minor"]), (&1_550_000.into(), &550_000.into()));
+    let ran = tributary(folder.path(), &["report", "influence"]);
+    insta::assert_snapshot!("influence", ran.stdout);
+    let columns = tributary(folder.path(), &["--format", "csv", "report", "influence"]).stdout;
+    assert!(!columns.contains("credit"), "{columns}");
+}
+
+#[test]
+fn open_deals_are_credited_as_the_pipeline() {
+    let folder = imported();
+    std::fs::write(
+        folder.path().join("data/deals.csv"),
+        "id,account,name,amount,currency,created_at,closed_at,outcome\nd9,a1,Acme next,300.00,USD,2026-01-22,,open\n",
+    )
+    .unwrap();
+    assert_eq!(tributary(folder.path(), &["import", "data"]).code, 0);
+    let report = json(folder.path(), &["attribute", "--goal", "open", "--model", "linear"]);
+    assert_eq!((&report["deals"], &report["total_minor"]), (&1.into(), &30_000.into()));
+    let created = json(folder.path(), &["attribute", "--goal", "open", "--period", "2026-02"]);
+    assert_eq!(created["deals"], 0);
+}
+
+#[test]
 fn every_dimension_gives_the_same_total() {
     let folder = imported();
     for by in [
