@@ -469,6 +469,22 @@ proptest! {
     }
 
     #[test]
+    fn keys_that_nobody_walked_change_no_bit_however_many(rows in rows(), spec in specs()) {
+        // Whole numbers are exact. With forty keys more, counters no longer fit side by side at order 4.
+        let whole = |row: Path| Path { value: (row.value * 100.0).round(), ..row };
+        let rows: Vec<Path> = rows.into_iter().map(whole).collect();
+        let unwalked: Vec<String> = (10..50).map(|key| format!("z{key}")).collect();
+        let more: Vec<Path> = rows.iter().cloned().chain([path(&unwalked.join(" "), 0.0, 0.0, 0.0)]).collect();
+        let fit = |rows: &[Path]| spec.fit(&Paths::of_rows(rows)).map(|fitted| {
+            let so_far: Vec<f64> = (0..5).map(|key| probability(&fitted, &[0, key, 1, 0])).collect();
+            (fitted.credit()[..4.min(fitted.credit().len())].to_vec(), so_far)
+        });
+        let keys = Paths::of_rows(&rows).walked.keys.len();
+        prop_assume!(keys == 5);
+        prop_assert_eq!(fit(&rows), fit(&more));
+    }
+
+    #[test]
     fn no_past_is_certain_unless_all_is(rows in rows(), spec in specs(), past in prop::collection::vec(0..5_u32, 0..6)) {
         let spec = Markov { removal: Removal::Redirect, ..spec };
         let fitted = spec.fit(&Paths::of_rows(&rows)).unwrap();
