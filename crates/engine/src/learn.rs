@@ -5,6 +5,7 @@
 //! closed form exists, and what needs chance takes a seed. Not responsible for money: `credit` rounds to the cent.
 
 pub mod explain;
+mod fitted;
 pub mod hazard;
 pub mod logistic;
 pub mod markov;
@@ -20,6 +21,7 @@ use serde::Serialize;
 
 use self::markov::Removal;
 use crate::paths::Steps;
+pub use fitted::Fitted;
 pub use method::Method;
 
 /// A fitted data-driven model.

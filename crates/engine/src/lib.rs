@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod credit;
 pub mod differ;
+pub mod evidence;
 pub mod explain;
 pub mod influence;
 pub mod journey;

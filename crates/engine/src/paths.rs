@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::model::{Decay, IfAllExcluded, Model, Place};
 
+pub(crate) use columns::counted;
 pub use columns::{About, Paths, Steps, Walked};
 pub use traits::Trait;
 

@@ -138,18 +138,10 @@ impl Paths {
             numbers: BTreeMap::new(),
             paths: Self::empty(),
         };
-        let minor = |journey: &Journey| match worth(journey, rates, reporting) {
-            Worth::Minor(minor) => Some(minor as f64),
-            Worth::Unconverted(_) => None,
-        };
-        for journey in &found.list {
-            if let Some(minor) = minor(journey) {
-                out.push(found, journey, Some(minor), Some(minor));
-            }
-        }
         let nulls = null_journeys(found);
-        for journey in &nulls.list {
-            out.push(&nulls, journey, None, minor(journey));
+        for (journeys, journey) in counted(found, &nulls, rates, reporting) {
+            let minor = minor(journey, rates, reporting);
+            out.push(journeys, journey, minor.filter(|_| std::ptr::eq(journeys, found)), minor);
         }
         out.finish()
     }
@@ -188,6 +180,25 @@ impl Paths {
     }
 }
 
+fn minor(journey: &Journey, rates: &Rates, reporting: Currency) -> Option<f64> {
+    match worth(journey, rates, reporting) {
+        Worth::Minor(minor) => Some(minor as f64),
+        Worth::Unconverted(_) => None,
+    }
+}
+
+/// The journeys that are paths, in the order of [`Paths::of_journeys`], each with the set that it is of.
+pub(crate) fn counted<'a, 'b>(
+    found: &'a Journeys<'b>,
+    nulls: &'a Journeys<'b>,
+    rates: &'a Rates,
+    reporting: Currency,
+) -> impl Iterator<Item = (&'a Journeys<'b>, &'a Journey)> {
+    let won = found.list.iter().filter(move |journey| minor(journey, rates, reporting).is_some());
+    let all = won.map(move |it| (found, it)).chain(nulls.list.iter().map(move |it| (nulls, it)));
+    all.filter(|(journeys, journey)| !journeys.touches(journey).is_empty())
+}
+
 struct Builder<'a> {
     groups: &'a Groups,
     traits: Numbers,
@@ -205,9 +216,6 @@ impl Builder<'_> {
         amount_minor: Option<f64>,
     ) {
         let rows = found.touches(journey);
-        if rows.is_empty() {
-            return;
-        }
         let walked = Arc::make_mut(&mut self.paths.walked);
         let (groups, numbers) = (self.groups, &mut self.numbers);
         walked.push(rows.iter().map(|row| {

@@ -5,6 +5,7 @@
 mod book;
 mod columns;
 mod differ;
+mod evidence;
 mod fitted;
 mod games;
 mod golden;
