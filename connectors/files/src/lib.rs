@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use tributary_source::{
     Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page, Part,
-    Record, Settings, Source, Span, Spec, Stream, Task,
+    Reach, Record, Settings, Source, Span, Spec, Stream, Task,
 };
 
 use config::Config;
@@ -137,6 +137,7 @@ fn page(rows: read::Rows, next: Next) -> Page {
         server_time: None,
         progress: rows.progress,
         counted: None,
+        reach: Reach::Itself,
     }
 }
 

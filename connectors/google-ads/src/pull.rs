@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use tributary_core::Time;
 use tributary_core::time::{DAY_MICROS, When, Zone};
 use tributary_source::http::paging::{resume, resumed};
-use tributary_source::{Covers, Cursor, Error, Finding, Next, NextStep, Page, Part, Record, Span, Task};
+use tributary_source::{
+    Covers, Cursor, Error, Finding, Next, NextStep, Page, Part, Reach, Record, Span, Task,
+};
 
 use crate::api::{Ads, Answer, Row, needed};
 use crate::config::Config;
@@ -249,6 +251,7 @@ async fn spend(ads: &Ads, config: &Config, task: &Task, before: Option<&str>) ->
         server_time: None,
         progress: None,
         counted: None,
+        reach: Reach::Everything,
     };
     let settled = config.conversion_days.max(COST_DAYS);
     if let Some(read_on) = before.filter(|day| days_between(&last, day) > settled) {
@@ -283,6 +286,9 @@ struct ClickPlace {
     day: String,
     today: String,
     page: Option<String>,
+    /// The day that the span began with.
+    #[serde(default)]
+    first: Option<String>,
 }
 
 /// One day a query, as Google wants it.
@@ -294,7 +300,8 @@ async fn clicks(ads: &Ads, task: &Task, before: Option<&str>) -> Result<Page, Er
         let today = today_at(ads, account).await?;
         let earliest = plus_days(&today, 1 - CLICK_DAYS);
         let day = before.map(|day| plus_days(day, -CLICK_LOOK_BACK_DAYS)).filter(|day| *day > earliest);
-        ClickPlace { day: day.unwrap_or(earliest).min(today.clone()), today, page: None }
+        let day = day.unwrap_or(earliest).min(today.clone());
+        ClickPlace { first: Some(day.clone()), day, today, page: None }
     };
     let query = format!("{CLICKS} WHERE segments.date = '{}'", place.day);
     let found = match ads.search(account, &query, place.page.as_deref()).await {
@@ -310,11 +317,11 @@ async fn clicks(ads: &Ads, task: &Task, before: Option<&str>) -> Result<Page, Er
         let id = needed(row, "clickView.gclid").or_else(|_| name());
         Ok(format!("{account}/{}", id?.trim_start_matches(&format!("customers/{account}/clickViews/"))))
     };
-    let today = place.today.clone();
+    let (today, first) = (place.today.clone(), place.first.clone());
     let next = match &found.next {
         Some(page) => Some(ClickPlace { page: Some(page.clone()), ..place }),
         None if place.day < today => {
-            Some(ClickPlace { day: plus_days(&place.day, 1), today: today.clone(), page: None })
+            Some(ClickPlace { day: plus_days(&place.day, 1), today: today.clone(), page: None, ..place })
         }
         None => None,
     };
@@ -322,6 +329,9 @@ async fn clicks(ads: &Ads, task: &Task, before: Option<&str>) -> Result<Page, Er
     if let Some(place) = next {
         page.next = Next::More(resume(&place)?);
     }
+    // Google tells of no earlier day, and a day that was missed for too long is missed for ever.
+    let first = first.and_then(|day| number(&day));
+    page.reach = first.map_or(Reach::Everything, |day| Reach::Labels(Time(day * DAY_MICROS)));
     Ok(page)
 }
 
@@ -349,6 +359,7 @@ fn page(
         server_time: found.server_time,
         progress: None,
         counted: None,
+        reach: Reach::Everything,
     })
 }
 

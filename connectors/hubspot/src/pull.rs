@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use tributary_core::Time;
 use tributary_core::time::Zone;
 use tributary_source::http::paging::{resume, resumed};
-use tributary_source::{Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Record, Span, Task};
+use tributary_source::{
+    Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Reach, Record, Span, Task,
+};
 
 use crate::api::{Answer, Archived, Crm, id, needed_id};
 use crate::config::Config;
@@ -358,7 +360,8 @@ fn deletion(stream: &'static str, row: &Value) -> Result<Record, Error> {
 
 fn page(records: Vec<Record>, next: Next, covers: Covers, server_time: Option<Time>) -> Page {
     let (rejects, seen) = (Vec::new(), Vec::new());
-    Page { records, rejects, seen, next, covers, server_time, progress: None, counted: None }
+    let reach = Reach::Everything;
+    Page { records, rejects, seen, next, covers, server_time, progress: None, counted: None, reach }
 }
 
 /// Proves the key, and what it may read.

@@ -8,9 +8,11 @@ use std::future::Future;
 
 use serde::{Deserialize, Serialize};
 use tributary_core::Time;
-use tributary_core::time::Zone;
+use tributary_core::time::{When, Zone};
 use tributary_source::http::paging::{resume, resumed};
-use tributary_source::{Covers, Cursor, Error, Finding, Next, NextStep, Page, Part, Record, Span, Task};
+use tributary_source::{
+    Covers, Cursor, Error, Finding, Next, NextStep, Page, Part, Reach, Record, Span, Task,
+};
 
 use crate::api::{Row, Rows, Server, needed};
 use crate::config::Config;
@@ -142,7 +144,11 @@ async fn visits(server: &Server, config: &Config, task: &Task, before: Option<i6
         };
         Next::More(resume(&Place { until, from: last, limit, highest })?)
     };
-    Ok(page(records, next, Covers::Upsert, server_time))
+    // What is earlier is not read later either: `start` says what the first read asks for.
+    let start = config.start.as_ref().filter(|_| before.is_none());
+    let start = start.and_then(|day| When::parse(day, &Zone::default()).ok());
+    let reach = start.map_or(Reach::Everything, |day| Reach::Since(day.start()));
+    Ok(Page { reach, ..page(records, next, Covers::Upsert, server_time) })
 }
 
 /// The days that are asked for. Days of the site's zone begin up to 14 hours before those of UTC; those to come hold
@@ -158,7 +164,8 @@ fn range(config: &Config, from: i64) -> String {
 
 fn page(records: Vec<Record>, next: Next, covers: Covers, server_time: Option<Time>) -> Page {
     let (rejects, seen) = (Vec::new(), Vec::new());
-    Page { records, rejects, seen, next, covers, server_time, progress: None, counted: None }
+    let reach = Reach::Everything;
+    Page { records, rejects, seen, next, covers, server_time, progress: None, counted: None, reach }
 }
 
 fn record(stream: &'static str, id: String, stamp: Option<Time>, row: &Row) -> Record {

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tributary_core::Time;
 use tributary_source::http::paging::{resume, resumed};
-use tributary_source::{Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Record, Span, Task};
+use tributary_source::{
+    Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Reach, Record, Span, Task,
+};
 
 use crate::api::{Row, Search, Tryton, id, read_time, wire_time};
 use crate::config::Config;
@@ -166,6 +168,7 @@ pub(crate) async fn pull(server: &Tryton, config: &Config, task: &Task) -> Resul
         server_time: reply.server_time,
         progress: place.total.map(|total| (place.done, total.max(place.done))),
         counted,
+        reach: Reach::Everything,
     })
 }
 

@@ -5,7 +5,7 @@ use tributary_engine::differ::{Why, differ};
 use tributary_engine::{By, Model, attribute as credit, compare as lay_out, journeys};
 
 use crate::question::Stamp;
-use crate::{Data, Question};
+use crate::{Coverage, Data, Question};
 
 /// Credit by one dimension under one model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,21 +35,23 @@ pub struct Comparison {
 /// Splits every deal's revenue over its touches, once for each model.
 pub fn attribute(data: &Data, question: &Question, models: &[Model], by: By) -> Vec<Attribution> {
     let journeys = journeys(&data.book, &question.policy);
+    let coverage = Coverage::of_journeys(data, &journeys);
     models
         .iter()
         .map(|model| Attribution {
             credit: credit(&journeys, model, by, &data.rates, question.currency),
-            stamp: question.stamp(std::slice::from_ref(model)),
+            stamp: question.stamp(std::slice::from_ref(model)).over(coverage.clone()),
         })
         .collect()
 }
 
 /// Lays models side by side; `None` without any.
 pub fn compare(data: &Data, question: &Question, models: &[Model], by: By) -> Option<Comparison> {
-    let attributions: Vec<_> =
-        attribute(data, question, models, by).into_iter().map(|one| one.credit).collect();
+    let attributions = attribute(data, question, models, by);
+    let coverage = attributions.first()?.stamp.coverage.clone();
+    let attributions: Vec<_> = attributions.into_iter().map(|one| one.credit).collect();
     let comparison = lay_out::compare(&attributions)?;
-    Some(Comparison { comparison, why: Vec::new(), stamp: question.stamp(models) })
+    Some(Comparison { comparison, why: Vec::new(), stamp: Stamp { coverage, ..question.stamp(models) } })
 }
 
 /// As [`compare`], with the reasons why each other model differs from the first, deal by deal.

@@ -12,7 +12,7 @@ use tributary_store::reports::Evidence;
 
 use crate::journey::{Deal, Named, Touch, account_of_deal, deal_in_short, named, touch};
 use crate::question::Stamp;
-use crate::{AnswerError, Data, Question, Subject};
+use crate::{AnswerError, Coverage, Data, Question, Subject};
 
 /// A deal explained.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -127,13 +127,13 @@ pub fn explain(
     let place = &book.accounts[account];
     Ok(Explanation {
         account: named(book, place.key, place.label),
-        deal: deal_in_short(book, &book.deals[row]),
+        deal: deal_in_short(data, &question.policy, row),
         currency: question.currency,
         worth_minor,
         models: models.iter().map(|model| model.name.clone()).collect(),
         touches,
         unattributed_minor,
-        stamp: question.stamp(models),
+        stamp: question.stamp(models).over(Coverage::of_journey(data, &question.policy, journey)),
     })
 }
 

@@ -7,7 +7,7 @@ use tributary_engine::journey::Subject;
 use tributary_engine::{Model, explain, journeys};
 
 use crate::journey::text;
-use crate::{Data, Question};
+use crate::{Coverage, Data, Question};
 
 /// What one model gives one touch of one deal.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,6 +24,8 @@ pub struct CreditRow {
     pub weight: f64,
     pub credit: String,
     pub currency: Option<String>,
+    /// Whether everything was read that may tell of the deal or lead.
+    pub covered: bool,
 }
 
 /// What each model gives each touch of each deal, and what it leaves; each deal adds up to its worth.
@@ -48,6 +50,7 @@ pub fn credits<E>(
             Subject::Lead(person) => (None, text(book, book.people[person].key)),
             Subject::Account => (None, None),
         };
+        let covered = Coverage::of_journey(data, &question.policy, journey).is_complete();
         for (index, model) in models.iter().enumerate() {
             let mut left = worth;
             let line = |touch: Option<String>, rule: String, weight: f64, minor: i64| CreditRow {
@@ -60,6 +63,7 @@ pub fn credits<E>(
                 weight,
                 credit: amount(journeys.goal, minor, currency),
                 currency: (lead.is_none()).then(|| currency.to_string()),
+                covered,
             };
             for touch in &touches {
                 let credit = &touch.credits[index];

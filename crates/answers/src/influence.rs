@@ -4,7 +4,7 @@ use serde::Serialize;
 use tributary_engine::{By, influence as engine, journeys};
 
 use crate::question::Stamp;
-use crate::{Data, Question};
+use crate::{Coverage, Data, Question};
 
 /// Participation by one dimension.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -21,5 +21,5 @@ pub struct Influence {
 pub fn influence(data: &Data, question: &Question, by: By) -> Influence {
     let journeys = journeys(&data.book, &question.policy);
     let influence = engine::influence(&journeys, by, &data.rates, question.currency);
-    Influence { influence, stamp: question.stamp(&[]) }
+    Influence { influence, stamp: question.stamp(&[]).over(Coverage::of_journeys(data, &journeys)) }
 }

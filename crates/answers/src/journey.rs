@@ -3,9 +3,10 @@
 use serde::Serialize;
 use tributary_core::book::{Direction, NOBODY, Outcome, Term};
 use tributary_core::{Book, Money, Time};
+use tributary_engine::Policy;
 
 use crate::question::Stamp;
-use crate::{AnswerError, Data, Question, Subject};
+use crate::{AnswerError, Coverage, Data, Question, Subject};
 
 /// An account's or a deal's timeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -48,6 +49,8 @@ pub struct Deal {
     pub closed_at: Option<Time>,
     /// Who takes part, with their roles.
     pub committee: Vec<Member>,
+    /// Whether everything was read that may tell of it.
+    pub covered: bool,
 }
 
 /// A person's part in a deal.
@@ -166,11 +169,13 @@ pub fn journey(data: &Data, question: &Question, subject: Subject) -> Result<Jou
     }
     // Stable: what is pushed first stands first at one instant, so a touch comes before the milestone it may hold.
     events.sort_by_key(|event| event.at);
+    let each = deals.clone().map(|row| Coverage::of_deal(data, &question.policy, row));
+    let coverage = each.reduce(Coverage::and).unwrap_or_default();
     Ok(Journey {
         account: named(book, place.key, place.label),
-        deals: book.deals[deals].iter().map(|deal| deal_in_short(book, deal)).collect(),
+        deals: deals.clone().map(|row| deal_in_short(data, &question.policy, row)).collect(),
         events,
-        stamp: question.stamp(&[]),
+        stamp: question.stamp(&[]).over(coverage),
     })
 }
 
@@ -201,7 +206,8 @@ pub(crate) fn touch(book: &Book, row: usize, role: Option<Term>) -> Touch {
 }
 
 /// A deal in short.
-pub(crate) fn deal_in_short(book: &Book, deal: &tributary_core::book::Deal) -> Deal {
+pub(crate) fn deal_in_short(data: &Data, policy: &Policy, row: usize) -> Deal {
+    let (book, deal) = (&data.book, &data.book.deals[row]);
     let member = |member: &tributary_core::book::Member| {
         let person = &book.people[member.person as usize];
         let role = if member.role.is_none() { person.role } else { member.role };
@@ -218,6 +224,7 @@ pub(crate) fn deal_in_short(book: &Book, deal: &tributary_core::book::Deal) -> D
         created_at: deal.created_at,
         closed_at: deal.closed_at,
         committee: deal.committee.iter().map(member).collect(),
+        covered: Coverage::of_deal(data, policy, row).is_complete(),
     }
 }
 

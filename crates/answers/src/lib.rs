@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod attribution;
+pub mod coverage;
 pub mod explanation;
 pub mod export;
 pub mod influence;
@@ -13,6 +14,7 @@ mod subject;
 mod text;
 pub mod what_if;
 
+pub use coverage::Coverage;
 pub use load::{Data, load};
 pub use question::Question;
 pub use subject::Subject;

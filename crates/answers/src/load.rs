@@ -5,6 +5,7 @@ use tributary_derive::{Rules, update};
 use tributary_engine::Rates;
 use tributary_store::Store;
 use tributary_store::derived::RateRow;
+use tributary_store::landing::StreamCoverage;
 
 use crate::AnswerError;
 
@@ -17,6 +18,8 @@ pub struct Data {
     pub rates: Rates,
     /// What was known then.
     pub as_of: Time,
+    /// What of each stream is complete now.
+    pub coverage: Vec<StreamCoverage>,
 }
 
 /// Loads the book as it is now, or as it was known at a time.
@@ -31,7 +34,7 @@ pub async fn load(store: &Store, rules: &Rules, as_of: Option<Time>) -> Result<D
         }
         None => (store.load_book().await?, store.rates().await?, latest),
     };
-    Ok(Data { book, rates: read_rates(rates), as_of })
+    Ok(Data { book, rates: read_rates(rates), as_of, coverage: store.coverage().await? })
 }
 
 /// A rate that is no number was refused when it was imported; here it would only be left out.
@@ -48,7 +51,7 @@ fn read_rates(rows: Vec<RateRow>) -> Rates {
 impl Data {
     /// Data of a book alone, for tests and benches.
     pub fn of_book(book: Book, as_of: Time) -> Self {
-        Self { book, rates: Rates::default(), as_of }
+        Self { book, rates: Rates::default(), as_of, coverage: Vec::new() }
     }
 
     /// Adds a rate from `at` on.

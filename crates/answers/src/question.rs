@@ -5,6 +5,8 @@ use tributary_core::id::Hash;
 use tributary_core::{Currency, Time};
 use tributary_engine::{Model, Policy};
 
+use crate::Coverage;
+
 /// Which deals, whose touches, and in which currency.
 #[derive(Clone, Debug)]
 pub struct Question {
@@ -26,6 +28,16 @@ pub struct Stamp {
     /// What was known then.
     #[serde(serialize_with = "crate::text::time")]
     pub as_of: Time,
+    /// Whether everything was read that may tell of the deals it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+}
+
+impl Stamp {
+    /// The stamp of an answer about deals that are covered so.
+    pub fn over(self, coverage: Coverage) -> Self {
+        Self { coverage: Some(coverage), ..self }
+    }
 }
 
 impl Question {
@@ -41,6 +53,7 @@ impl Question {
             config_hash: Hash::of("configuration", &parts).to_string(),
             engine_version: env!("CARGO_PKG_VERSION").to_owned(),
             as_of: policy.as_of,
+            coverage: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tributary_core::Time;
 use tributary_store::Store;
-use tributary_store::landing::{Quarantined, Run};
+use tributary_store::landing::{Quarantined, Run, StreamCoverage};
 
 use crate::AnswerError;
 
@@ -18,6 +18,8 @@ pub struct Status {
     pub records: Vec<StreamCount>,
     /// Streams whose first read was interrupted, as `source/stream`: what reports say lacks the rest of them.
     pub unfinished: Vec<String>,
+    /// What of each stream is complete; files are complete in themselves and left out.
+    pub coverage: Vec<Covered>,
     /// Records that landed and were not worked out yet.
     pub pending: u64,
     /// The latest instant at which anything was observed.
@@ -40,6 +42,23 @@ pub struct StreamCount {
     pub source: String,
     pub stream: String,
     pub records: u64,
+}
+
+/// What of a stream is complete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Covered {
+    /// The source's id.
+    pub source: String,
+    /// The stream.
+    pub stream: String,
+    /// From when; from the beginning without.
+    #[serde(serialize_with = "crate::text::option")]
+    pub since: Option<Time>,
+    /// Until when; it was never read to its end without.
+    #[serde(serialize_with = "crate::text::option")]
+    pub until: Option<Time>,
+    /// Whether it only labels touches that others tell of: no deal is uncovered for what it lacks at its beginning.
+    pub labels: bool,
 }
 
 /// What the records come to.
@@ -106,6 +125,7 @@ pub async fn status(store: &Store) -> Result<Status, AnswerError> {
         sources: store.last_runs().await?.into_iter().map(SourceStatus::from).collect(),
         records: counts.records.into_iter().map(stream).collect(),
         unfinished: store.unfinished().await?,
+        coverage: store.coverage().await?.into_iter().filter_map(Covered::of).collect(),
         pending: store.dirty_records().await?.len() as u64,
         observed_at: store.last_observed().await?,
         counts: Counts {
@@ -125,6 +145,13 @@ pub async fn status(store: &Store) -> Result<Status, AnswerError> {
         quarantine: quarantine.into_iter().map(Problem::from).collect(),
         quarantined,
     })
+}
+
+impl Covered {
+    fn of(it: StreamCoverage) -> Option<Self> {
+        let StreamCoverage { source, stream, since, until, labels } = it;
+        (until != Some(Time::MAX)).then_some(Self { source, stream, since, until, labels })
+    }
 }
 
 impl From<Run> for SourceStatus {

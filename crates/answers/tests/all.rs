@@ -12,6 +12,7 @@ use tributary_core::book::{Account, Book, Deal, Direction, Member, NOBODY, Outco
 use tributary_core::id::{AccountId, DealId, Hash, PersonId, TouchId};
 use tributary_core::{Currency, Money, Time};
 use tributary_engine::{By, Model, Policy, Whose};
+use tributary_store::landing::StreamCoverage;
 
 /// The instant at which a day of the story begins.
 fn day(n: i64) -> Time {
@@ -363,4 +364,77 @@ fn influence_is_told_apart_from_credit() {
     assert_eq!(json["rows"][0]["influenced_minor"], 10_000);
     assert_eq!(json["adds_up_to"], 3.0);
     assert!(json["model"].is_null() && json["rows"][0]["credit_minor"].is_null());
+}
+
+/// What the streams of the data cover: since, until.
+fn covered(spans: &[(&str, Option<i64>, Option<i64>)]) -> Data {
+    let stream = |(stream, since, until): &(&str, Option<i64>, Option<i64>)| StreamCoverage {
+        source: "crm".to_owned(),
+        stream: (*stream).to_owned(),
+        since: since.map(day),
+        until: until.map(day),
+        labels: *stream == "clicks",
+    };
+    Data { coverage: spans.iter().map(stream).collect(), ..data() }
+}
+
+#[test]
+fn a_deal_is_covered_if_every_stream_covers_the_time_in_which_touches_count() {
+    // The deal was created on day 10 and closed on day 20; its account's first touch was on day 1; today is day 40.
+    let cases = [
+        (None, None, Some(39), true),
+        (None, Some(1), Some(39), true),
+        (None, Some(2), Some(39), false),
+        (None, None, Some(20), true),
+        (None, None, Some(19), false),
+        (None, None, None, false),
+        (Some(5.0), Some(15), Some(20), true),
+        (Some(5.0), Some(16), Some(20), false),
+    ];
+    for (lookback_days, since, until, expected) in cases {
+        let data = covered(&[("visits", since, until), ("deals", None, Some(40))]);
+        let mut question = question();
+        question.policy.lookback_days = lookback_days;
+        let case = format!("{lookback_days:?} {since:?} {until:?}");
+        let answers = attribution::attribute(&data, &question, &models(&["first"]), By::Channel);
+        let coverage = answers[0].stamp.coverage.clone().unwrap();
+        assert_eq!((coverage.deals, coverage.not_covered), (1, u64::from(!expected)), "{case}");
+        assert_eq!(coverage.gaps.len(), usize::from(!expected), "{case}");
+        let explained = explanation::explain(&data, &question, &models(&["first"]), "d1").unwrap();
+        assert_eq!(explained.deal.covered, expected, "{case}");
+        assert_eq!(explained.stamp.coverage, Some(coverage), "{case}");
+        let mut rows = Vec::new();
+        export::credits(&data, &question, &models(&["first"]), |row| {
+            rows.push(row.covered);
+            Ok::<_, ()>(())
+        })
+        .unwrap();
+        assert_eq!(rows, [expected], "{case}");
+    }
+}
+
+#[test]
+fn a_stream_that_was_read_within_a_day_of_the_news_is_up_to_date() {
+    let mut question = question();
+    question.policy = Policy { as_of: day(20), ..question.policy };
+    for (until, not_covered) in [(19, 0), (18, 1)] {
+        let data = Data { as_of: day(20), ..covered(&[("visits", None, Some(until))]) };
+        let reconciled = reconciliation::reconcile(&data, &question, &models(&["first"]));
+        let coverage = reconciled[0].stamp.coverage.clone().unwrap();
+        assert_eq!(coverage.not_covered, not_covered, "{until}");
+    }
+}
+
+#[test]
+fn a_gap_says_which_stream_lacks_what_and_how_many_deals_it_costs() {
+    let data = covered(&[("clicks", Some(2), Some(40)), ("visits", Some(2), Some(25))]);
+    let subject = Subject::find(&data.book, "a1").unwrap();
+    let timeline = journey::journey(&data, &question(), subject).unwrap();
+    let json = serde_json::to_value(&timeline).unwrap();
+    assert_eq!(
+        json["coverage"],
+        serde_json::json!({ "deals": 3, "not_covered": 3, "gaps": [{ "source": "crm", "stream": "visits",
+            "since": "1970-01-03T00:00:00Z", "until": "1970-01-26T00:00:00Z", "deals": 3 }] })
+    );
+    assert_eq!(json["deals"][0]["covered"], false);
 }

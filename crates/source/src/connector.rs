@@ -134,6 +134,23 @@ pub struct Page {
     pub progress: Option<(u64, u64)>,
     /// What the vendor counts, on the last page of what it counts.
     pub counted: Option<Counted>,
+    /// How far back the stream's part is complete once the span is.
+    pub reach: Reach,
+}
+
+/// How far back what a stream's part tells of is complete, once a span of it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// To the beginning; after a first read, as far back as that one.
+    #[default]
+    Everything,
+    /// To this instant: the vendor tells of nothing earlier, or the settings ask for nothing earlier.
+    Since(Time),
+    /// To this instant, of a stream that only labels what others tell of, such as a click's campaign: deals are
+    /// covered without it.
+    Labels(Time),
+    /// As far as it says itself, and no later read is expected: a file.
+    Itself,
 }
 
 /// What a vendor counts of a span, beside what came.

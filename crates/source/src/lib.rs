@@ -10,8 +10,8 @@ pub mod settings;
 pub mod testkit;
 
 pub use connector::{
-    Connector, Counted, Covers, Cursor, Finding, Mode, Next, Normalized, Page, Part, Problem, Record, Reject,
-    Resume, Source, Span, Stream, Task,
+    Connector, Counted, Covers, Cursor, Finding, Mode, Next, Normalized, Page, Part, Problem, Reach, Record,
+    Reject, Resume, Source, Span, Stream, Task,
 };
 pub use environment::{Environment, MemoryTokens, TokenStore};
 pub use error::{Error, NextStep};

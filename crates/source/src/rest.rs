@@ -8,7 +8,7 @@ use serde_json::Value;
 use tributary_core::Time;
 use tributary_core::time::Zone;
 
-use crate::connector::{Counted, Covers, Cursor, Next, Page, Record, Span, Stream, Task};
+use crate::connector::{Counted, Covers, Cursor, Next, Page, Reach, Record, Span, Stream, Task};
 use crate::error::{Error, NextStep};
 use crate::http::paging::{next_link, resume, resumed};
 use crate::http::{Http, Request};
@@ -145,6 +145,7 @@ pub async fn pull(http: &Http, streams: &[RestStream], task: &Task) -> Result<Pa
         server_time: response.server_time(),
         progress: counted.map(|counted| (came, counted.max(came))),
         counted: counts.map(|(at_first, at_last)| Counted { came, at_first, at_last }),
+        reach: Reach::Everything,
     })
 }
 

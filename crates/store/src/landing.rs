@@ -2,6 +2,7 @@
 //!
 //! A page, its facts, its quarantine and its state go in together or not at all: there is no other commit point.
 
+mod coverage;
 mod page;
 mod quarantine;
 mod read;
@@ -15,6 +16,7 @@ use tributary_core::{Fact, Time};
 use crate::StoreError;
 use crate::db::{Insert, Tx};
 
+pub use coverage::StreamCoverage;
 pub use page::Landed;
 pub(crate) use page::Rank;
 pub use quarantine::Quarantined;
@@ -48,6 +50,22 @@ pub struct Landing<'a> {
     pub next: Next<'a>,
     /// Whether the completed span deletes what it has not seen.
     pub deletes: Deletes,
+    /// How far back the part is complete once the span is.
+    pub reach: Reach,
+}
+
+/// How far back a stream's part is complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// As far as its first complete read: to the beginning.
+    #[default]
+    Everything,
+    /// To this instant, or further where earlier reads reached further without a gap.
+    Since(Time),
+    /// The same, of a stream that only labels what others tell of.
+    Labels(Time),
+    /// As far as it says itself, for ever.
+    Itself,
 }
 
 /// Whether a completed span deletes what it has not seen.

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_landing.sql"),
     include_str!("../migrations/0002_derived.sql"),
     include_str!("../migrations/0003_claims.sql"),
+    include_str!("../migrations/0004_coverage.sql"),
 ];
 
 /// A store on SQLite or Postgres. Cheap to clone.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_core::id::Hash;
 use tributary_source::{
-    Connector, Counted, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Page, Part,
+    Connector, Counted, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Page, Part, Reach,
     Record, Resume, Settings, Source, Span, Stream, Task,
 };
 use tributary_store::landing::{
@@ -187,6 +187,11 @@ impl<'a> Pass<'a> {
     }
 
     async fn streams(&mut self) -> Result<(), StoreError> {
+        let streams = self.run.connector.streams();
+        let is_known = |stream: &Stream| self.states.keys().any(|(known, _)| known == stream.name);
+        let new: Vec<&str> = streams.iter().filter(|it| !is_known(it)).map(|it| it.name).collect();
+        self.store.expect_streams(self.key, &new, (self.options.now)()).await?;
+        self.states.extend(new.iter().map(|new| (((*new).to_owned(), String::new()), State::default())));
         let environment = Environment::new(Arc::clone(&self.options.now));
         let source = match self.run.connector.connect(&self.run.settings, &environment) {
             Ok(source) => source,
@@ -195,7 +200,6 @@ impl<'a> Pass<'a> {
                 return Ok(());
             }
         };
-        let streams = self.run.connector.streams();
         for (index, stream) in streams.iter().enumerate() {
             let later = || streams[index + 1..].iter().map(|stream| stream.name.to_owned());
             let parts = match self.patiently(|| source.parts(stream)).await {
@@ -208,6 +212,7 @@ impl<'a> Pass<'a> {
                 Err(Halt::Source(error)) if self.goes_on(stream, &error) => continue,
                 Err(Halt::Source(_)) => return Ok(()),
             };
+            self.keep_parts(stream, &parts).await?;
             for (place, part) in parts.iter().enumerate() {
                 match self.part(source.as_ref(), stream, part).await {
                     Ok(()) => {}
@@ -229,6 +234,22 @@ impl<'a> Pass<'a> {
                         return Ok(());
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets that a stream without parts of its own was expected, and expects nothing more of parts that are gone.
+    async fn keep_parts(&mut self, stream: &Stream, parts: &[Part]) -> Result<(), StoreError> {
+        let known = self
+            .states
+            .keys()
+            .filter(|(known, part)| known == stream.name && !parts.iter().any(|it| it.0 == *part));
+        for (_, part) in known {
+            if part.is_empty() {
+                self.store.forget_state(self.key, stream.name, part).await?;
+            } else {
+                self.store.retire_part(self.key, stream.name, part).await?;
             }
         }
         Ok(())
@@ -444,6 +465,12 @@ impl<'a> Pass<'a> {
             seen: &page.seen,
             next,
             deletes,
+            reach: match page.reach {
+                Reach::Everything => landing::Reach::Everything,
+                Reach::Since(at) => landing::Reach::Since(at),
+                Reach::Labels(at) => landing::Reach::Labels(at),
+                Reach::Itself => landing::Reach::Itself,
+            },
         };
         let said = |index: usize| self.said(&page.records[index]);
         let (landed, asks) = match self.store.land(&page_in, &said).await {

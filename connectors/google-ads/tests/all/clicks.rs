@@ -9,7 +9,7 @@ use tributary_core::time::Zone;
 use tributary_google_ads::GoogleAds;
 use tributary_sandbox::simulator::{Fault, Reply, When};
 use tributary_sandbox::{Channel, Plan, TIME_ZONE, build};
-use tributary_source::{Connector, Next, NextStep, Part, Settings, Span, Task};
+use tributary_source::{Connector, Cursor, Next, NextStep, Part, Reach, Settings, Span, Task};
 
 use crate::reading::{ads, connect, parts, pull};
 
@@ -71,6 +71,29 @@ async fn a_click_without_an_id_holds_up_no_other() {
     assert_eq!(first, ["1000000002/2026-04-03~", "1000000002/Cj0"]);
     let said = GoogleAds.normalize(&Settings::default(), &records[0]);
     assert_eq!((said.facts.len(), said.problems[0].field.as_str()), (0, "clickView.gclid"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn clicks_are_complete_for_ninety_days_and_from_then_on() {
+    let ads = ads();
+    let source = connect(&ads, json!({})).unwrap();
+    let part = parts(source.as_ref(), "clicks").await.remove(0);
+    let mut reaches = Vec::new();
+    for cursor in [None, Some(Cursor("v1 2026-06-28".to_owned())), Some(Cursor("v1 2026-01-01".to_owned()))] {
+        let mut task = Task { stream: "clicks", part: part.clone(), span: Span::Since(cursor), resume: None };
+        let last = loop {
+            let page = source.pull(&task).await.unwrap();
+            match page.next {
+                Next::More(resume) => task.resume = Some(resume),
+                Next::Done(_) => break page.reach,
+            }
+        };
+        let Reach::Labels(at) = last else { panic!("clicks have a beginning") };
+        reaches.push(at.to_string());
+    }
+    // It is the first of July; a read looks back three days, and after a long rest ninety.
+    let expected = ["2026-04-03T00:00:00Z", "2026-06-25T00:00:00Z", "2026-04-03T00:00:00Z"];
+    assert_eq!(reaches, expected);
 }
 
 #[tokio::test(start_paused = true)]

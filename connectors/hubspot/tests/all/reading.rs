@@ -11,7 +11,7 @@ use tributary_sandbox::{Plan, build};
 use tributary_source::environment::Vendor;
 use tributary_source::testkit::{Change, Clock, Simulated};
 use tributary_source::{
-    Connector, Cursor, Environment, Error, Next, NextStep, Part, Record, Source, Span, Task,
+    Connector, Counted, Cursor, Environment, Error, Next, NextStep, Part, Record, Source, Span, Task,
 };
 
 const NOW: i64 = 1_782_907_200_000_000;
@@ -60,6 +60,36 @@ async fn a_search_for_more_than_ten_thousand_never_meets_the_cap() {
     let searches = searches.iter().filter(|call| call.path.ends_with("/search"));
     assert!(searches.clone().all(|call| call.json()["after"].is_null()));
     assert_eq!(searches.count(), 103);
+}
+
+/// What the last page of a search says that HubSpot counts.
+async fn counted(source: &dyn Source) -> Option<Counted> {
+    let span = Span::Since(Some(Cursor("v1 0".to_owned())));
+    let mut task = Task { stream: "contacts", part: Part::default(), span, resume: None };
+    loop {
+        let page = source.pull(&task).await.unwrap();
+        match page.next {
+            Next::More(resume) if page.counted.is_none() => task.resume = Some(resume),
+            _ => return page.counted,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_search_gives_is_compared_with_what_it_counts() {
+    let hubspot = Arc::new(SimulatedHubSpot::of_contacts(250, clock()));
+    let source = connect(&hubspot, json!({"requests_per_second": 1000.0})).unwrap();
+    assert_eq!(counted(source.as_ref()).await, Some(Counted::once(250, 250)));
+    assert_eq!(hubspot.kit().calls(), 3, "it is not asked again where nothing differs");
+    // The first page gives nothing, though there should be three; asked again, HubSpot says the same or not.
+    let search = || When::Path("contacts/search".to_owned());
+    let short = Fault::Reply(Reply::json(200, &json!({"total": 3, "results": []})));
+    hubspot.kit().fail_times(2, search(), short.clone());
+    let found = counted(source.as_ref()).await.unwrap();
+    assert_eq!((found, found.is_short()), (Counted::once(0, 3), true));
+    hubspot.kit().fail_times(1, search(), short);
+    let found = counted(source.as_ref()).await.unwrap();
+    assert_eq!((found, found.is_short()), (Counted { came: 0, at_first: 3, at_last: 250 }, false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tributary_core::Time;
+use tributary_core::time::Zone;
 use tributary_matomo::{Matomo, SimulatedMatomo};
 use tributary_sandbox::simulator::{Fault, Reply, When};
 use tributary_sandbox::{Plan, World, build};
 use tributary_source::environment::Vendor;
 use tributary_source::testkit::{Change, Clock, Simulated};
 use tributary_source::{
-    Connector, Covers, Cursor, Environment, Error, Next, NextStep, Page, Part, SecretString, Settings,
+    Connector, Covers, Cursor, Environment, Error, Next, NextStep, Page, Part, Reach, SecretString, Settings,
     Source, Span, Task,
 };
 
@@ -72,6 +73,21 @@ async fn a_visit_is_taken_when_it_grows_no_more() {
     let grown = pages.iter().flat_map(|page| &page.records).find(|record| record.id == id).unwrap();
     let body: Value = serde_json::from_slice(grown.body.as_deref().unwrap()).unwrap();
     assert_eq!(body["actionDetails"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn visits_are_complete_from_the_first_day_that_is_asked_for() {
+    let matomo = Arc::new(SimulatedMatomo::new(&world(), clock()));
+    let all = pull(connect(&matomo, json!({})).unwrap().as_ref(), "1", None).await.unwrap();
+    assert_eq!(all.last().unwrap().reach, Reach::Everything);
+    let source = connect(&matomo, json!({"start": "2025-09-01"})).unwrap();
+    let some = pull(source.as_ref(), "1", None).await.unwrap();
+    let first = Time::parse("2025-09-01", &Zone::default()).unwrap();
+    assert_eq!(some.last().unwrap().reach, Reach::Since(first));
+    // What the first read left out, a later one does not bring.
+    let Next::Done(cursor) = &all.last().unwrap().next else { panic!("it ended") };
+    let later = pull(source.as_ref(), "1", Some(cursor)).await.unwrap();
+    assert_eq!(later.last().unwrap().reach, Reach::Everything);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,11 @@
 //! How the reports look.
 
+use tributary_answers::Coverage;
 use tributary_answers::attribution::{Attribution, Comparison};
 use tributary_answers::explanation::Explanation;
 use tributary_answers::reconciliation::Reconciliation;
 use tributary_answers::status::Status;
-use tributary_core::Currency;
+use tributary_core::{Currency, Time};
 use tributary_engine::credit::Unconverted;
 use tributary_engine::{By, Goal};
 
@@ -63,6 +64,27 @@ pub(super) fn note_unconverted(table: &mut Table, unconverted: &[Unconverted]) {
     }
 }
 
+/// Says which deals were looked at without everything that may tell of them.
+pub(super) fn note_coverage(table: &mut Table, coverage: Option<&Coverage>) {
+    let Some(coverage) = coverage.filter(|coverage| !coverage.is_complete()) else { return };
+    table.note(format!(
+        "{} of {} are not covered: not everything was read that may tell of them",
+        coverage.not_covered, coverage.deals
+    ));
+    for gap in &coverage.gaps {
+        let span = covered(gap.since, gap.until);
+        table.note(format!("  {}/{} {span}: {} of them", gap.source, gap.stream, gap.deals));
+    }
+}
+
+fn covered(since: Option<Time>, until: Option<Time>) -> String {
+    match (since, until) {
+        (_, None) => "was never read to its end".to_owned(),
+        (None, Some(until)) => format!("is complete until {until}"),
+        (Some(since), Some(until)) => format!("is complete from {since} until {until}"),
+    }
+}
+
 impl Answer for Attribution {
     fn tables(&self) -> Vec<Table> {
         let it = &self.credit;
@@ -102,6 +124,7 @@ impl Answer for Attribution {
             Cell::Count(it.deals),
         ]);
         note_unconverted(&mut table, &it.unconverted);
+        note_coverage(&mut table, self.stamp.coverage.as_ref());
         vec![table]
     }
 
@@ -155,6 +178,7 @@ impl Answer for Comparison {
         }
         sums("total", &vec![it.total_minor; it.models.len()]);
         note_unconverted(&mut table, &it.unconverted);
+        note_coverage(&mut table, self.stamp.coverage.as_ref());
         let mut tables = vec![table];
         if it.models.len() > 1 {
             tables.push(self.differences());
@@ -235,6 +259,7 @@ impl Answer for Reconciliation {
             Cell::Money(sum(|line| line.credit_minor), reporting),
             Cell::Money(sum(|line| line.unattributed_minor), reporting),
         ]);
+        note_coverage(&mut table, self.stamp.coverage.as_ref());
         let mut exceptions = Table::new(["Deal", "Amount", "Why it is outside the credit"]);
         for exception in &it.exceptions {
             exceptions.row(vec![
@@ -301,6 +326,7 @@ impl Answer for Explanation {
             total("unattributed", self.unattributed_minor.clone());
         }
         total("total", vec![self.worth_minor.unwrap_or(0); self.models.len()]);
+        note_coverage(&mut table, self.stamp.coverage.as_ref());
         vec![table]
     }
 
@@ -408,6 +434,18 @@ impl Answer for Status {
                 Cell::Count(stream.records),
             ]);
         }
+        let mut coverage = Table::new(["Source", "Stream", "Complete from", "Complete until"]);
+        for stream in &self.coverage {
+            let text = |at: Option<Time>, without: &str| {
+                at.map_or_else(|| Cell::Text(without.to_owned()), Cell::Time)
+            };
+            coverage.row(vec![
+                Cell::Text(stream.source.clone()),
+                Cell::Text(stream.stream.clone()),
+                text(stream.since, "the beginning"),
+                text(stream.until, "never read to its end"),
+            ]);
+        }
         let counts = &self.counts;
         let mut store = Table::new(["What", "How many"]);
         let mut line =
@@ -424,6 +462,9 @@ impl Answer for Status {
         line("records not worked out yet", self.pending);
         line("problems in quarantine", self.quarantined);
         let mut tables = if self.sources.is_empty() { vec![store] } else { vec![sources, records, store] };
+        if !self.coverage.is_empty() {
+            tables.insert(tables.len() - 1, coverage);
+        }
         if !self.findings.is_empty() || !self.unfinished.is_empty() {
             let mut findings = Table::new(["Finding", "What to know"]);
             for stream in &self.unfinished {

@@ -5,6 +5,7 @@ use tributary_core::Money;
 use tributary_core::book::{Direction, Outcome};
 
 use super::cell::{money, printable};
+use super::report::note_coverage;
 use super::{Answer, Cell, Table};
 
 impl Answer for Journey {
@@ -18,6 +19,7 @@ impl Answer for Journey {
                 header.note(format!("      {} ({}{primary})", name(&member.name), printable(role)));
             }
         }
+        note_coverage(&mut header, self.stamp.coverage.as_ref());
         let mut timeline = Table::new(Vec::<String>::new());
         let mut month = String::new();
         for event in &self.events {

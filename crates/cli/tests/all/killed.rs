@@ -4,6 +4,12 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use tributary_core::Time;
+use tributary_hubspot::SimulatedHubSpot;
+use tributary_sandbox::simulator::{Call, serve};
+use tributary_source::ExposeSecret;
 
 use super::{folder, tributary};
 
@@ -32,6 +38,50 @@ fn a_sync_killed_again_and_again_ends_as_one_that_was_left_alone() {
         assert!(one.1 == other.1, "{} differs", one.0);
     }
     assert_eq!(left_alone.len(), interrupted.len());
+}
+
+/// Pages of contacts.
+const PAGES: usize = 20;
+
+#[test]
+fn a_sync_killed_at_any_page_asks_for_one_page_again_and_no_more() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for killed_at in [1, 2, 3, 5, 8, 13, 19, 20] {
+        let clock = || Time(1_782_907_200_000_000);
+        let vendor = SimulatedHubSpot::of_contacts(100 * PAGES as u64, Arc::new(clock));
+        let served = runtime.block_on(serve(vendor.kit(), 0)).unwrap();
+        let folder = folder();
+        let configuration = format!(
+            "[[source]]\nid = \"crm\"\nconnector = \"hubspot\"\nurl = \"{}\"\nrequests_per_second = 1000.0\n\
+             token = {{ env = \"HUBSPOT_TOKEN\" }}\n",
+            served.url()
+        );
+        std::fs::write(folder.path().join("tributary.toml"), configuration).unwrap();
+        let sync = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
+            let command = command.arg("sync").current_dir(folder.path()).stdin(Stdio::null());
+            let token = SimulatedHubSpot::secrets()["token"].expose_secret().to_owned();
+            command.env("HUBSPOT_TOKEN", token).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        // As the vendor itself recorded it.
+        let asked = || {
+            let journal = vendor.kit().journal();
+            let is_page =
+                |call: &&Call| call.path.ends_with("/contacts") && call.param("archived") == Some("false");
+            journal.iter().filter(is_page).count()
+        };
+        let mut child = sync();
+        while asked() < killed_at {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before page {killed_at}");
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(sync().wait().unwrap().success());
+        assert!((PAGES..=PAGES + 1).contains(&asked()), "killed at {killed_at}: {} requests", asked());
+        let status = tributary(folder.path(), &["status", "--format", "json"]);
+        assert!(status.stdout.contains("\"stream\":\"contacts\",\"records\":2000"), "{}", status.all());
+    }
 }
 
 /// Syncs until the store has grown to a size, then kills; `false` if the sync came to its end before.

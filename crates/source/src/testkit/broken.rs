@@ -15,8 +15,8 @@ use tributary_core::fact::{Account, Entity, Fact, Merge};
 
 use super::{CASES, Clock, Outcome, Report, Subject, run};
 use crate::connector::{
-    Connector, Counted, Covers, Cursor, Finding, Mode, Next, Normalized, Page, Problem, Record, Source, Span,
-    Stream, Task,
+    Connector, Counted, Covers, Cursor, Finding, Mode, Next, Normalized, Page, Problem, Reach, Record,
+    Source, Span, Stream, Task,
 };
 use crate::environment::Environment;
 use crate::error::{Error, NextStep};
@@ -468,6 +468,7 @@ impl Source for Connection {
             covers: if replaces { Covers::Replace } else { Covers::Upsert },
             server_time,
             progress: Some((reached.done, total.max(reached.done))),
+            reach: Reach::Everything,
             counted: ends.then(|| Counted::once(reached.done, total.max(reached.done))),
         };
         if self.has(Bug::DeletesByPage) && is_sweep {

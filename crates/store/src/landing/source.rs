@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tributary_core::Time;
 
 use super::read::slice;
-use super::{Deletes, Landing, Next, Said, SourceKey, encode, quarantine};
+use super::{Deletes, Landing, Next, Reach, Said, SourceKey, encode, quarantine};
 use crate::db::Tx;
 use crate::{Store, StoreError};
 
@@ -136,6 +136,7 @@ impl Tx {
             seen: &[],
             next: Next::Done { cursor: None },
             deletes: Deletes::Nothing,
+            reach: Reach::Everything,
         };
         if self.has_faults(source).await? {
             let heads =

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use tributary_core::Time;
 use tributary_core::id::Hash;
 
+use super::coverage::{self, Covered};
 use super::page::{Rank, Writes, deletion, version_row};
-use super::{Deletes, Landing, Next, SourceKey, State};
+use super::{Deletes, Landing, Next, Reach, SourceKey, State};
 use crate::db::{Insert, Tx};
 use crate::{Store, StoreError};
 
@@ -42,7 +43,7 @@ impl Store {
     /// Streams that were never read to their end, as `source/stream`: their first read was interrupted.
     pub async fn unfinished(&self) -> Result<Vec<String>, StoreError> {
         let sql = "select distinct s.name, t.stream from stream_state t join source s on s.id = t.source \
-            where t.cursor is null order by 1, 2";
+            where t.complete_at is null order by 1, 2";
         let rows = self.read().await?.fetch(sql, &[]).await?;
         rows.iter().map(|row| Ok(format!("{}/{}", row.text(0)?, row.text(1)?))).collect()
     }
@@ -62,7 +63,7 @@ impl Tx {
     /// What a page in the middle of a span adds to the stream's state; nothing at its end.
     pub(super) async fn further(&mut self, page: &Landing<'_>) -> Result<Vec<Insert<'static>>, StoreError> {
         let Next::More { span, resume } = page.next else { return Ok(Vec::new()) };
-        let mut inserts = vec![state(page, None, Some((span, resume)))];
+        let mut inserts = vec![state(page, None, Some((span, resume)), None)];
         if page.deletes != Deletes::Nothing {
             let id = self.next_ids("seen", 1).await?;
             let ids: Vec<u8> = seen_here(page).flat_map(|hash| hash.0).collect();
@@ -76,9 +77,9 @@ impl Tx {
     /// Completes a span at its last page: where it replaces, what was not seen is deleted. Says how many were.
     pub(super) async fn complete(&mut self, page: &Landing<'_>) -> Result<u64, StoreError> {
         let Next::Done { cursor } = page.next else { return Ok(0) };
+        let (started_at, before) = self.span_start(page).await?;
         let mut deleted = 0;
         if page.deletes != Deletes::Nothing {
-            let started_at = self.span_start(page).await?;
             deleted = self.delete_unseen(page, started_at).await?;
             // A walk over ids moves no cursor, and has read no record.
             if cursor.is_some() {
@@ -87,16 +88,20 @@ impl Tx {
         }
         let key = [page.source.0.into(), page.stream.into(), page.part.into()];
         self.execute("delete from seen where source = $1 and stream = $2 and part = $3", &key).await?;
-        self.insert(vec![state(page, cursor, None)]).await?;
+        let covered = cursor.map(|_| coverage::after(before, page.reach, started_at));
+        self.insert(vec![state(page, cursor, None, covered)]).await?;
         Ok(deleted)
     }
 
-    /// When the span in hand began: with this page, unless an earlier one left it open.
-    async fn span_start(&mut self, page: &Landing<'_>) -> Result<Time, StoreError> {
-        let sql = "select started_at from stream_state where source = $1 and stream = $2 and part = $3";
+    /// When the span in hand began: with this page, unless an earlier one left it open; and what was covered before.
+    async fn span_start(&mut self, page: &Landing<'_>) -> Result<(Time, Option<Covered>), StoreError> {
+        let sql = "select started_at, reaches_from, complete_at from stream_state \
+            where source = $1 and stream = $2 and part = $3";
         let rows = self.fetch(sql, &[page.source.0.into(), page.stream.into(), page.part.into()]).await?;
-        let open = rows.first().map(|row| row.opt_int(0)).transpose()?.flatten();
-        Ok(open.map_or(page.observed_at, Time))
+        let Some(row) = rows.first() else { return Ok((page.observed_at, None)) };
+        let since = row.opt_int(1)?.map(Time);
+        let covered = row.opt_int(2)?.map(|until| (since, Time(until)));
+        Ok((row.opt_int(0)?.map_or(page.observed_at, Time), covered))
     }
 
     /// Deletes what the completed span has not seen and no page brought since it began.
@@ -144,7 +149,12 @@ impl Tx {
 }
 
 /// Where the stream's part stands after a page.
-fn state(page: &Landing<'_>, cursor: Option<&str>, open: Option<(&str, &str)>) -> Insert<'static> {
+fn state(
+    page: &Landing<'_>,
+    cursor: Option<&str>,
+    open: Option<(&str, &str)>,
+    covered: Option<Covered>,
+) -> Insert<'static> {
     let row = vec![
         page.source.0.into(),
         page.stream.into(),
@@ -154,15 +164,33 @@ fn state(page: &Landing<'_>, cursor: Option<&str>, open: Option<(&str, &str)>) -
         open.map(|(_, resume)| resume.to_owned()).into(),
         open.map(|_| page.observed_at.0).into(),
         page.observed_at.0.into(),
+        covered.and_then(|(since, _)| since).map(|since| since.0).into(),
+        covered.map(|(_, until)| until.0).into(),
+        i64::from(matches!(page.reach, Reach::Labels(_))).into(),
     ];
     Insert {
         table: "stream_state",
-        columns: &["source", "stream", "part", "cursor", "span", "resume", "started_at", "updated_at"],
+        columns: &[
+            "source",
+            "stream",
+            "part",
+            "cursor",
+            "span",
+            "resume",
+            "started_at",
+            "updated_at",
+            "reaches_from",
+            "complete_at",
+            "labels",
+        ],
         rows: vec![row],
         conflict: "on conflict (source, stream, part) do update set \
             cursor = coalesce(excluded.cursor, stream_state.cursor), span = excluded.span, \
             resume = excluded.resume, updated_at = excluded.updated_at, started_at = case \
-            when excluded.started_at is null then null else coalesce(stream_state.started_at, excluded.started_at) end",
+            when excluded.started_at is null then null else coalesce(stream_state.started_at, excluded.started_at) end, \
+            reaches_from = case when excluded.complete_at is null then stream_state.reaches_from \
+            else excluded.reaches_from end, complete_at = coalesce(excluded.complete_at, stream_state.complete_at), \
+            labels = case when excluded.complete_at is null then stream_state.labels else excluded.labels end",
     }
 }
 

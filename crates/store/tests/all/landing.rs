@@ -135,6 +135,7 @@ async fn a_page_that_fails_leaves_nothing_and_the_state_where_it_was() {
             seen: &[],
             next: Next::Done { cursor: Some("far ahead") },
             deletes: Default::default(),
+            reach: Default::default(),
         };
         let store_two = store.store.clone();
         let died = tokio::spawn(async move {

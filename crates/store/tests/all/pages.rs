@@ -2,7 +2,7 @@
 
 use tributary_core::fact::{Account, Fact};
 use tributary_core::{Time, id::Hash};
-use tributary_store::landing::{Deletes, Incoming, Landed, Landing, Next, Reject, Said, SourceKey};
+use tributary_store::landing::{Deletes, Incoming, Landed, Landing, Next, Reach, Reject, Said, SourceKey};
 use tributary_store::{Store, StoreError};
 
 /// One record version: id, stamp, body; no body is a deletion.
@@ -17,13 +17,23 @@ pub(crate) struct Pages<'a> {
     pub(crate) next: Next<'a>,
     pub(crate) rejects: &'a [Reject<'a>],
     pub(crate) seen: &'a [String],
+    pub(crate) reach: Reach,
 }
 
 impl<'a> Pages<'a> {
     pub(crate) async fn new(store: &'a Store) -> Self {
         let (source, _) = store.register_source("crm", "fake", "{}", "1").await.unwrap();
         let next = Next::Done { cursor: Some("c") };
-        Self { store, source, part: "", deletes: Deletes::Nothing, next, rejects: &[], seen: &[] }
+        Self {
+            store,
+            source,
+            part: "",
+            deletes: Deletes::Nothing,
+            next,
+            rejects: &[],
+            seen: &[],
+            reach: Reach::Everything,
+        }
     }
 
     pub(crate) async fn land(&self, observed_at: i64, versions: &[Version]) -> Landed {
@@ -59,6 +69,7 @@ impl<'a> Pages<'a> {
             seen: self.seen,
             next: self.next,
             deletes: self.deletes,
+            reach: self.reach,
         };
         self.store
             .land(&page, &|index| said(records[index].id, records[index].body.unwrap_or_default()))

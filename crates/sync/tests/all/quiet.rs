@@ -2,6 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
+use tributary_core::Time;
+use tributary_source::{NextStep, Reach};
+use tributary_store::landing::StreamCoverage;
 use tributary_store::testkit::stores;
 
 use crate::vendor::{COMPANIES, OWNERS, Vendor, count, digest, is_ok};
@@ -54,5 +57,28 @@ async fn a_new_normaliser_reads_landed_records_without_asking_the_vendor() {
         let second = vendor.sync(&store).await;
         assert_eq!(second.renormalized, 6, "{}", store.kind);
         assert_eq!(second.landed().fetched, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_complete_is_known_by_stream() {
+    let known = |coverage: Vec<StreamCoverage>| -> Vec<(String, Option<Time>, bool)> {
+        coverage.into_iter().map(|it| (it.stream, it.since, it.until.is_some())).collect()
+    };
+    let companies = |since, is_read| (COMPANIES.to_owned(), since, is_read);
+    let owners = |since, is_read| (OWNERS.to_owned(), since, is_read);
+    for store in stores().await {
+        let vendor = Vendor::with(7);
+        vendor.world().broken = Some((COMPANIES, NextStep::Reauthorize));
+        vendor.sync(&store).await;
+        let coverage = known(store.coverage().await.unwrap());
+        // Neither was read, the second not even tried.
+        assert_eq!(coverage, [companies(None, false), owners(None, false)], "{}", store.kind);
+        vendor.world().broken = None;
+        vendor.world().reach = Reach::Since(Time(5));
+        assert!(is_ok(&vendor.sync(&store).await));
+        let since = Some(Time(5));
+        let coverage = known(store.coverage().await.unwrap());
+        assert_eq!(coverage, [companies(since, true), owners(since, true)], "{}", store.kind);
     }
 }

@@ -10,7 +10,7 @@ use tributary_core::fact::{Account, Fact};
 use tributary_core::{Time, id::Hash};
 use tributary_source::{
     Connector, Counted, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page,
-    Part, Problem, Record, Reject, Resume, Settings, Source, Span, Spec, Stream, Task,
+    Part, Problem, Reach, Record, Reject, Resume, Settings, Source, Span, Spec, Stream, Task,
 };
 use tributary_store::Store;
 use tributary_sync::{Event, Observer, Options, Outcome, Report, Silent, SourceReport, SourceRun, run};
@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub(crate) ungiven: u64,
     /// Records that the vendor counts at the end of a span only.
     pub(crate) newcomers: u64,
+    /// How far back it tells.
+    pub(crate) reach: Reach,
 }
 
 /// The vendor; clones share one world.
@@ -249,6 +251,7 @@ impl Source for Vendor {
             covers: if task.stream == OWNERS { Covers::Replace } else { Covers::Upsert },
             server_time: None,
             progress: Some(((earlier + page.len()) as u64, (earlier + later.len()) as u64)),
+            reach: world.reach,
             counted: (later.len() <= PAGE).then(|| Counted {
                 came: (earlier + page.len()) as u64,
                 at_first: (earlier + later.len()) as u64 + world.ungiven,
