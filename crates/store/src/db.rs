@@ -212,11 +212,13 @@ impl Database {
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
-            // Both at once: each way to the server and back is as dear as the work it brings.
-            Self::Postgres(pool) => Tx::Postgres(
-                pool.begin_with("begin; select pg_advisory_xact_lock(7421, hashtext(current_schema()))")
-                    .await?,
-            ),
+            Self::Postgres(pool) => {
+                let mut tx = pool.begin().await?;
+                // Not in one statement with `begin`: who is dropped while it waits would keep the lock for ever.
+                let lock = "select pg_advisory_xact_lock(7421, hashtext(current_schema()))";
+                sqlx::query(lock).execute(&mut *tx).await?;
+                Tx::Postgres(tx)
+            }
         })
     }
 

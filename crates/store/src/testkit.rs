@@ -3,6 +3,7 @@
 //! One Postgres server serves every test process that runs at the same time, each test in a schema of its own. It
 //! is started by the first and stops by itself a few seconds after the last; its data lie in the temporary folder.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
@@ -12,6 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::Store;
+use crate::db::Tx;
 
 /// A store of its own for one test.
 pub struct TestStore {
@@ -184,6 +186,28 @@ impl Store {
         let mut tx = self.begin().await?;
         tx.execute("update schema_version set version = $1", &[version.into()]).await?;
         tx.commit().await
+    }
+
+    /// How many rows each table holds, and on Postgres which transaction wrote one of them last: to see that nothing
+    /// was written.
+    pub async fn written(&self) -> Result<BTreeMap<String, (i64, i64)>, crate::StoreError> {
+        let mut tx = self.read().await?;
+        let (tables, last) = match &tx {
+            Tx::Sqlite(_) => ("select name from sqlite_master where type = 'table'", "0"),
+            Tx::Postgres(_) => (
+                "select tablename::text from pg_tables where schemaname = current_schema()",
+                "coalesce(max(xmin::text::bigint), 0)",
+            ),
+        };
+        let mut out = BTreeMap::new();
+        for table in tx.fetch(tables, &[]).await? {
+            let table = table.text(0)?;
+            let rows = tx.fetch(&format!("select count(*), {last} from {table}"), &[]).await?;
+            for row in rows {
+                out.insert(table.clone(), (row.int(0)?, row.int(1)?));
+            }
+        }
+        Ok(out)
     }
 
     /// Makes the store look as if something else had made its tables.

@@ -26,9 +26,17 @@ async fn everything_lands_and_a_second_pass_adds_nothing() {
         );
 
         let before = (digest(&store).await, store.last_observed().await.unwrap());
+        let written = store.written().await.unwrap();
         let second = vendor.sync(&store).await;
         assert_eq!((second.landed().added, second.landed().unchanged), (0, 1 + 3), "{}", store.kind);
         assert_eq!((digest(&store).await, store.last_observed().await.unwrap()), before, "{}", store.kind);
+        // Not a row but the run's own, and where each stream stands.
+        let mut again = store.written().await.unwrap();
+        assert_eq!(again["run"].0, written["run"].0 + 1, "{}", store.kind);
+        assert_eq!(again["stream_state"].0, written["stream_state"].0, "{}", store.kind);
+        again.insert("run".to_owned(), written["run"]);
+        again.insert("stream_state".to_owned(), written["stream_state"]);
+        assert_eq!(again, written, "{}", store.kind);
         let calls = vendor.world().calls[6..].to_vec();
         assert_eq!(calls[0], "companies since 7 after ", "from the cursor on");
         assert_eq!(calls[1], "companies sweep after ");
