@@ -121,15 +121,11 @@ impl Simulated for SimulatedExample {
         let id: u64 = match change {
             Change::Create => contacts.keys().next_back()? + 1,
             Change::Update(id) => id.parse().ok()?,
-            Change::Delete(_) | Change::Merge { .. } => return None,
+            _ => return None,
         };
         let contact = contacts.entry(id).or_insert_with(|| json!({"id": id, "created_at": now}));
         contact["name"] = json!(format!("somebody at {now}"));
         contact["updated_at"] = json!(now);
         Some(id.to_string())
-    }
-
-    fn lag(&self, _: Duration) -> bool {
-        false
     }
 }

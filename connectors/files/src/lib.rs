@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use tributary_source::{
-    Connector, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page, Part,
-    Reach, Record, Settings, Source, Span, Spec, Stream, Task,
+    Connector, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page, Part, Reach,
+    Record, Settings, Source, Span, Spec, Stream, Task,
 };
 
 use config::Config;
@@ -129,15 +129,10 @@ impl Source for Folder {
 
 fn page(rows: read::Rows, next: Next) -> Page {
     Page {
-        records: rows.records,
         rejects: rows.rejects,
-        seen: Vec::new(),
-        next,
-        covers: Covers::Upsert,
-        server_time: None,
         progress: rows.progress,
-        counted: None,
         reach: Reach::Itself,
+        ..Page::new(rows.records, next)
     }
 }
 

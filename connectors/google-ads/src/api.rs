@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use tributary_core::Time;
 use tributary_source::http::{Api, Auth, Http, Limit, OAuth, Request, Response, Verdict, classify};
 use tributary_source::{Environment, Error, ExposeSecret, NextStep, Settings};
-use url::Url;
 
 use crate::config::Config;
 
@@ -47,17 +46,11 @@ impl Ads {
         config: &Config,
         environment: &Environment,
     ) -> Result<Self, Error> {
-        let token_host = Url::parse(&config.token_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let login = OAuth::of(settings, &config.client_id, config.token_url.clone())?;
         let developer = settings.secrets.get("developer_token");
         let api = Api {
-            hosts: token_host.into_iter().collect(),
-            auth: Auth::Login(Arc::new(OAuth {
-                source: settings.source.clone(),
-                token_url: config.token_url.clone(),
-                client_id: config.client_id.clone(),
-                client_secret: Some(settings.secret("client_secret")?.clone()),
-                refresh_token: settings.secret("refresh_token")?.clone(),
-            })),
+            hosts: login.host().into_iter().collect(),
+            auth: Auth::Login(Arc::new(login)),
             limit: Limit {
                 per_second: config.requests_per_second,
                 burst: config.requests_per_second.ceil() as u32,

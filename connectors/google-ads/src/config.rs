@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tributary_source::{Error, NextStep, Secret, Settings};
+use tributary_source::{Error, Secret, Settings};
 
 /// The secrets beside [`Config`].
 pub(crate) const SECRETS: &[Secret] = &[
@@ -68,8 +68,7 @@ impl Config {
     /// Reads and checks the settings.
     pub(crate) fn read(settings: &Settings) -> Result<Self, Error> {
         let config: Self = settings.parse()?;
-        let fault =
-            |what: String| Error::new(NextStep::FixConfig, format!("source `{}`: {what}", settings.source));
+        let fault = |what: String| settings.fault(what);
         let is_id = |id: &String| id.len() <= 12 && !id.is_empty() && id.chars().all(|c| c.is_ascii_digit());
         if let Some(id) = config.customers.iter().chain(&config.login_customer_id).find(|id| !is_id(id)) {
             return Err(fault(format!("`{id}` is no account id: write its digits without dashes")));

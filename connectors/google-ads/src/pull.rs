@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 use tributary_core::Time;
 use tributary_core::time::{DAY_MICROS, When, Zone};
 use tributary_source::http::paging::{resume, resumed};
-use tributary_source::{
-    Covers, Cursor, Error, Finding, Next, NextStep, Page, Part, Reach, Record, Span, Task,
-};
+use tributary_source::{Covers, Cursor, Error, Finding, Next, NextStep, Page, Part, Reach, Record, Task};
 
 use crate::api::{Ads, Answer, Row, needed};
 use crate::config::Config;
@@ -187,12 +185,7 @@ async fn today_at(ads: &Ads, account: &str) -> Result<String, Error> {
 }
 
 pub(crate) async fn pull(ads: &Ads, config: &Config, task: &Task) -> Result<Page, Error> {
-    let before = match &task.span {
-        Span::Since(cursor) => cursor.as_ref().map(read_cursor).transpose()?,
-        Span::Sweep | Span::Window(_) => {
-            return Err(Error::new(NextStep::Bug, "google-ads has no such span"));
-        }
-    };
+    let before = task.since()?.map(read_cursor).transpose()?;
     if config.customers.is_empty() && ads.manager(customer(&task.part)).is_none() {
         accounts(ads, config).await?;
     }
@@ -205,15 +198,11 @@ pub(crate) async fn pull(ads: &Ads, config: &Config, task: &Task) -> Result<Page
     }
 }
 
-/// `v1` and a day: of the server when a month was read last, or of the last day of clicks.
-fn cursor(day: &str) -> Cursor {
-    Cursor(format!("v1 {day}"))
-}
-
+/// A day: of the server when a month was read last, or of the last day of clicks.
 fn read_cursor(cursor: &Cursor) -> Result<String, Error> {
-    let day = cursor.0.strip_prefix("v1 ").filter(|day| number(day).is_some());
-    day.map(str::to_owned)
-        .ok_or_else(|| Error::new(NextStep::Restart, "the cursor was written by another version"))
+    let day: String = cursor.read()?;
+    let is_day = number(&day).is_some();
+    is_day.then_some(day).ok_or_else(|| Error::new(NextStep::Restart, "the cursor is no day"))
 }
 
 /// The next page of a query.
@@ -242,17 +231,7 @@ async fn spend(ads: &Ads, config: &Config, task: &Task, before: Option<&str>) ->
     let month =
         month.ok_or_else(|| Error::new(NextStep::Bug, "a part of spend is an account and a month"))?;
     let (first, last) = month.days();
-    let unchanged = |day: &str| Page {
-        records: Vec::new(),
-        rejects: Vec::new(),
-        seen: Vec::new(),
-        next: Next::Done(cursor(day)),
-        covers: Covers::Upsert,
-        server_time: None,
-        progress: None,
-        counted: None,
-        reach: Reach::Everything,
-    };
+    let unchanged = |day: &str| Page::new(Vec::new(), Next::Done(Cursor::of(day)));
     let settled = config.conversion_days.max(COST_DAYS);
     if let Some(read_on) = before.filter(|day| days_between(&last, day) > settled) {
         return Ok(unchanged(read_on));
@@ -342,25 +321,13 @@ fn page(
     today: String,
     covers: Covers,
 ) -> Result<Page, Error> {
-    let record = |row: &Row| {
-        let body = serde_json::Value::Object(row.clone()).to_string().into_bytes().into_boxed_slice();
-        Ok(Record { stream, id: key(row)?, stamp: None, body: Some(body), origin: None })
-    };
+    let record = |row: &Row| Ok(Record::of(stream, key(row)?, None, &serde_json::Value::Object(row.clone())));
     let next = match found.next {
         Some(page) => Next::More(resume(&Place { page, today })?),
-        None => Next::Done(cursor(&today)),
+        None => Next::Done(Cursor::of(today)),
     };
-    Ok(Page {
-        records: found.rows.iter().map(record).collect::<Result<_, Error>>()?,
-        rejects: Vec::new(),
-        seen: Vec::new(),
-        next,
-        covers,
-        server_time: found.server_time,
-        progress: None,
-        counted: None,
-        reach: Reach::Everything,
-    })
+    let records = found.rows.iter().map(record).collect::<Result<_, Error>>()?;
+    Ok(Page { covers, server_time: found.server_time, ..Page::new(records, next) })
 }
 
 /// Proves the grant, and looks at the accounts.

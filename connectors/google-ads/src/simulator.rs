@@ -16,7 +16,7 @@ use tributary_sandbox::simulator::{Api, Call, Habits, Reply, Simulator, Token, T
 use tributary_sandbox::{CURRENCY, Channel, TIME_ZONE, World};
 use tributary_source::environment::Vendor;
 use tributary_source::http::{Response, Sent, Verdict};
-use tributary_source::testkit::{Change, Clock, Simulated};
+use tributary_source::testkit::{Change, Clock, Simulated, Trouble};
 use tributary_source::{SecretString, Settings};
 
 const MANAGER: &str = "1000000001";
@@ -170,20 +170,29 @@ impl Account {
         };
         let from = match body["pageToken"].as_str() {
             None => 0,
-            Some(token) => match token.strip_prefix("page-").and_then(|from| from.parse().ok()) {
-                Some(from) => from,
-                None => return failure(400, "requestError", "INVALID_PAGE_TOKEN"),
-            },
+            Some(token) => {
+                let parts = token.strip_prefix("page-").and_then(|rest| rest.split_once('-'));
+                let Some((from, given)) = parts.and_then(|(from, at)| from.parse().ok().zip(at.parse().ok()))
+                else {
+                    return failure(400, "requestError", "INVALID_PAGE_TOKEN");
+                };
+                let given: i64 = given;
+                if habits.cursor_life.is_some_and(|life| given + (life.as_micros() as i64) < now.0) {
+                    return failure(400, "requestError", "EXPIRED_PAGE_TOKEN");
+                }
+                from
+            }
         };
-        let rows: Vec<Value> = rows.iter().map(|row| selected(row, query)).collect();
         let fields = query.trim_start_matches("SELECT ").split(" FROM ").next().unwrap_or_default();
-        let path = |field: &str| field.trim().split('.').map(camel).collect::<Vec<_>>().join(".");
-        let mask = fields.split(',').map(path).collect::<Vec<_>>().join(",");
+        let path = |field: &str| field.trim().split('.').map(camel).collect::<Vec<_>>();
+        let fields: Vec<Vec<String>> = fields.split(',').map(path).collect();
+        let mask = fields.iter().map(|path| path.join(".")).collect::<Vec<_>>().join(",");
         let size = habits.truncate_at.unwrap_or(PAGE);
-        let mut reply =
-            json!({"results": rows.iter().skip(from).take(size).collect::<Vec<_>>(), "fieldMask": mask});
+        let results: Vec<Value> =
+            rows.iter().skip(from).take(size).map(|row| selected(row, &fields)).collect();
+        let mut reply = json!({"results": results, "fieldMask": mask});
         if rows.len() > from + size {
-            reply["nextPageToken"] = json!(format!("page-{}", from + size));
+            reply["nextPageToken"] = json!(format!("page-{}-{}", from + size, now.0));
         }
         if rows.is_empty() {
             // Empty lists are left out.
@@ -258,11 +267,9 @@ impl Account {
 }
 
 /// The fields of a row that a query selects.
-fn selected(row: &Value, query: &str) -> Value {
-    let fields = query.trim_start_matches("SELECT ").split(" FROM ").next().unwrap_or_default();
+fn selected(row: &Value, fields: &[Vec<String>]) -> Value {
     let mut out = json!({});
-    for field in fields.split(',') {
-        let path: Vec<String> = field.trim().split('.').map(camel).collect();
+    for path in fields {
         let found = path.iter().fold(row, |value, field| &value[field]);
         if !found.is_null() {
             let place = path.iter().fold(&mut out, |value, field| &mut value[field]);
@@ -437,8 +444,14 @@ impl Simulated for SimulatedGoogleAds {
         }
     }
 
-    /// Clicks of a day come in late, but by days; figures are what they are.
-    fn lag(&self, _: Duration) -> bool {
-        false
+    /// Clicks of a day come in late, but by days, and no question is cut off.
+    fn trouble(&self, trouble: Trouble) -> bool {
+        let is_known = matches!(trouble, Trouble::TokenLife(_));
+        if is_known {
+            self.kit.trouble(trouble);
+            // Or there would be one page of everything.
+            self.kit.trouble(Trouble::Cap(20));
+        }
+        is_known
     }
 }

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tributary_core::Time;
 use tributary_core::time::{DAY_MICROS, Zone};
 use tributary_source::http::{Api, Auth, Http, Limit, OAuth, Quota, Request, Response, Verdict, classify};
 use tributary_source::{Environment, Error, NextStep, Settings};
-use url::Url;
 
 use crate::config::Config;
 
@@ -65,20 +64,17 @@ impl Crm {
         let token_url = config.token_url.clone();
         let token_url =
             token_url.unwrap_or_else(|| format!("{}/oauth/2026-03/token", config.url.trim_end_matches('/')));
-        let token_host = Url::parse(&token_url).ok().and_then(|url| url.host_str().map(str::to_owned));
-        let auth = match &config.client_id {
-            None => Auth::Bearer(settings.secret("token")?.clone()),
-            Some(client_id) => Auth::Login(Arc::new(OAuth {
-                source: settings.source.clone(),
-                token_url,
-                client_id: client_id.clone(),
-                client_secret: Some(settings.secret("client_secret")?.clone()),
-                refresh_token: settings.secret("refresh_token")?.clone(),
-            })),
+        let (auth, host) = match &config.client_id {
+            None => (Auth::Bearer(settings.secret("token")?.clone()), None),
+            Some(client_id) => {
+                let login = OAuth::of(settings, client_id, token_url)?;
+                let host = login.host();
+                (Auth::Login(Arc::new(login)), host)
+            }
         };
         let per_second = config.requests_per_second;
         let api = Api {
-            hosts: token_host.into_iter().collect(),
+            hosts: host.into_iter().collect(),
             auth,
             limit: Limit { per_second, burst: per_second.ceil() as u32, concurrent: 4 },
             quota,
@@ -175,9 +171,11 @@ impl Crm {
         Ok(out)
     }
 
-    /// One page of the account's owners.
-    pub(crate) async fn owners(&self, after: Option<&str>) -> Result<Answer, Error> {
-        let request = Request::get(format!("crm/owners/{}", self.version)).query("limit", self.page_size);
+    /// One page of the account's owners, those who left or those who did not.
+    pub(crate) async fn owners(&self, archived: Archived, after: Option<&str>) -> Result<Answer, Error> {
+        let request = Request::get(format!("crm/owners/{}", self.version))
+            .query("limit", self.page_size)
+            .query("archived", archived == Archived::Yes);
         self.answer(
             &self.http,
             &after.into_iter().fold(request, |request, after| request.query("after", after)),
@@ -199,9 +197,11 @@ impl Crm {
 }
 
 /// Which records a list shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Archived {
     Yes,
+    #[default]
     No,
 }
 

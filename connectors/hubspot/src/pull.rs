@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use tributary_core::Time;
 use tributary_core::time::Zone;
 use tributary_source::http::paging::{resume, resumed};
-use tributary_source::{
-    Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Reach, Record, Span, Task,
-};
+use tributary_source::{Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Record, Task};
 
 use crate::api::{Answer, Archived, Crm, id, needed_id};
 use crate::config::Config;
@@ -166,20 +164,8 @@ struct Place {
     counted: Option<u64>,
 }
 
-fn cursor(at: i64) -> Cursor {
-    Cursor(format!("v1 {at}"))
-}
-
-fn read_cursor(cursor: &Cursor) -> Result<i64, Error> {
-    let at = cursor.0.strip_prefix("v1 ").and_then(|text| text.parse().ok());
-    at.ok_or_else(|| Error::new(NextStep::Restart, "the cursor was written by another version"))
-}
-
 pub(crate) async fn pull(crm: &Crm, config: &Config, task: &Task) -> Result<Page, Error> {
-    let before = match &task.span {
-        Span::Since(cursor) => cursor.as_ref().map(read_cursor).transpose()?,
-        Span::Sweep | Span::Window(_) => return Err(Error::new(NextStep::Bug, "hubspot has no such span")),
-    };
+    let before = task.since()?.map(Cursor::read).transpose()?;
     match task.stream {
         "owners" | "pipelines" => snapshot(crm, task).await,
         stream => {
@@ -192,25 +178,32 @@ pub(crate) async fn pull(crm: &Crm, config: &Config, task: &Task) -> Result<Page
 }
 
 /// Where a list stands.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Listed {
-    after: String,
+    archived: Archived,
+    after: Option<String>,
 }
 
 async fn snapshot(crm: &Crm, task: &Task) -> Result<Page, Error> {
-    let place: Option<Listed> = resumed(task.resume.as_ref())?;
-    let answer = match task.stream {
-        "owners" => crm.owners(place.as_ref().map(|place| place.after.as_str())).await?,
-        _ => crm.pipelines().await?,
+    let place: Listed = resumed(task.resume.as_ref())?.unwrap_or_default();
+    let is_owners = task.stream == "owners";
+    let answer = if is_owners {
+        crm.owners(place.archived, place.after.as_deref()).await?
+    } else {
+        crm.pipelines().await?
     };
     let records =
         answer.rows.into_iter().map(|row| record(task.stream, row, None)).collect::<Result<_, Error>>()?;
     let next = match answer.next {
-        Some(after) => Next::More(resume(&Listed { after })?),
-        None => Next::Done(cursor(0)),
+        Some(_) => Next::More(resume(&Listed { after: answer.next, ..place })?),
+        // Those who left still own what they won.
+        None if is_owners && place.archived == Archived::No => {
+            Next::More(resume(&Listed { archived: Archived::Yes, after: None })?)
+        }
+        None => Next::Done(Cursor::of(0)),
     };
-    Ok(page(records, next, Covers::Replace, answer.server_time))
+    Ok(Page { covers: Covers::Replace, server_time: answer.server_time, ..Page::new(records, next) })
 }
 
 async fn objects(
@@ -259,9 +252,9 @@ async fn objects(
         Some(phase) if phase == place.phase => Next::More(resume(&Place { after, ..place })?),
         Some(phase) => Next::More(resume(&Place { phase, after, came: 0, counted: None, ..place })?),
         // Never beyond what was seen: the server's clock may be ahead of its database's.
-        None => Next::Done(cursor(place.began.map_or(place.highest, |began| began.min(place.highest)))),
+        None => Next::Done(Cursor::of(place.began.map_or(place.highest, |began| began.min(place.highest)))),
     };
-    Ok(Page { counted, ..page(records, next, Covers::Upsert, answer.server_time) })
+    Ok(Page { counted, server_time: answer.server_time, ..Page::new(records, next) })
 }
 
 /// What came of a search beside what it counted. Where they differ it is asked again: what changed meanwhile explains
@@ -349,19 +342,12 @@ fn record(stream: &'static str, mut row: Value, stamp: Option<Time>) -> Result<R
             fields.remove(volatile);
         }
     }
-    let body = Some(row.to_string().into_bytes().into_boxed_slice());
-    Ok(Record { stream, id: needed_id(&row)?, stamp, body, origin: None })
+    Ok(Record::of(stream, needed_id(&row)?, stamp, &row))
 }
 
 fn deletion(stream: &'static str, row: &Value) -> Result<Record, Error> {
     let stamp = time(&row["archivedAt"]).or_else(|| time(&row["updatedAt"]));
-    Ok(Record { stream, id: needed_id(row)?, stamp, body: None, origin: None })
-}
-
-fn page(records: Vec<Record>, next: Next, covers: Covers, server_time: Option<Time>) -> Page {
-    let (rejects, seen) = (Vec::new(), Vec::new());
-    let reach = Reach::Everything;
-    Page { records, rejects, seen, next, covers, server_time, progress: None, counted: None, reach }
+    Ok(Record::deletion(stream, needed_id(row)?, stamp))
 }
 
 /// Proves the key, and what it may read.
@@ -375,7 +361,7 @@ pub(crate) async fn check(crm: &Crm) -> Result<Vec<Finding>, Error> {
         }
         other => other.map(|_| ()),
     };
-    skipped("owners", crm.owners(None).await)?;
+    skipped("owners", crm.owners(Archived::No, None).await)?;
     skipped("pipelines", crm.pipelines().await)?;
     for kind in &KINDS {
         skipped(kind.name, crm.list(kind.name, &["hs_object_id"], Archived::No, None).await)?;

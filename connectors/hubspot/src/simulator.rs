@@ -17,7 +17,7 @@ use tributary_sandbox::World;
 use tributary_sandbox::simulator::{Api, Call, Habits, Reply, Simulator, Token, Tokens, Window, Windows};
 use tributary_source::environment::Vendor;
 use tributary_source::http::{Response, Sent, Verdict};
-use tributary_source::testkit::{Change, Clock, Simulated};
+use tributary_source::testkit::{Change, Clock, Simulated, Trouble};
 use tributary_source::{SecretString, Settings};
 
 use account::Account;
@@ -92,10 +92,10 @@ impl Api for Server {
         // The old form has the version before the kind of thing.
         let path: Vec<&str> = segments.iter().copied().filter(|segment| *segment != version).collect();
         let reply = match path.as_slice() {
-            ["crm", "owners"] => self.account.owners(),
+            ["crm", "owners"] => self.account.owners(call),
             ["crm", "pipelines", "deals"] => self.account.pipelines(),
             ["crm", "objects", kind] if call.method == "GET" => self.account.list(kind, call),
-            ["crm", "objects", kind, "search"] => self.account.search(kind, &call.json(), now),
+            ["crm", "objects", kind, "search"] => self.account.search(kind, &call.json(), now, habits),
             ["crm", "objects", kind, "batch", "read"] => self.account.read(kind, &call.json()),
             ["crm", "associations", from, to, "batch", "read"] => {
                 self.account.associations(from, to, &call.json())
@@ -173,11 +173,15 @@ impl Simulated for SimulatedHubSpot {
     }
 
     fn change(&self, stream: &str, change: Change<'_>) -> Option<String> {
-        self.server.account.change(stream, change, (self.clock)())
+        self.server.account.change(stream, change, (self.clock)(), self.kit.habits().lag)
     }
 
-    fn lag(&self, lag: Duration) -> bool {
-        self.server.account.lag(lag);
-        true
+    fn trouble(&self, trouble: Trouble) -> bool {
+        // What leads to the next page of a list is an id, which lives as long as its object.
+        let is_known = matches!(trouble, Trouble::Lag(_) | Trouble::Cap(_));
+        if is_known {
+            self.kit.trouble(trouble);
+        }
+        is_known
     }
 }

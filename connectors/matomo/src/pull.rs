@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use tributary_core::Time;
 use tributary_core::time::{When, Zone};
 use tributary_source::http::paging::{resume, resumed};
-use tributary_source::{
-    Covers, Cursor, Error, Finding, Next, NextStep, Page, Part, Reach, Record, Span, Task,
-};
+use tributary_source::{Covers, Cursor, Error, Finding, Next, NextStep, Page, Part, Reach, Record, Task};
 
 use crate::api::{Row, Rows, Server, needed};
 use crate::config::Config;
@@ -36,15 +34,6 @@ struct Place {
     highest: i64,
 }
 
-fn cursor(at: i64) -> Cursor {
-    Cursor(format!("v1 {at}"))
-}
-
-fn read_cursor(cursor: &Cursor) -> Result<i64, Error> {
-    let at = cursor.0.strip_prefix("v1 ").and_then(|text| text.parse().ok());
-    at.ok_or_else(|| Error::new(NextStep::Restart, "the cursor was written by another version"))
-}
-
 pub(crate) async fn parts(server: &Server, config: &Config, stream: &str) -> Result<Vec<Part>, Error> {
     if stream == "sites" {
         return Ok(vec![Part::default()]);
@@ -57,13 +46,7 @@ pub(crate) async fn parts(server: &Server, config: &Config, stream: &str) -> Res
 }
 
 pub(crate) async fn pull(server: &Server, config: &Config, task: &Task) -> Result<Page, Error> {
-    let before = match &task.span {
-        Span::Since(None) => None,
-        Span::Since(Some(cursor)) => Some(read_cursor(cursor)?),
-        Span::Sweep | Span::Window(_) => {
-            return Err(Error::new(NextStep::Bug, "matomo has neither sweeps nor windows"));
-        }
-    };
+    let before = task.since()?.map(Cursor::read).transpose()?;
     match task.stream {
         "sites" => sites(server, task).await,
         "goals" => goals(server, task).await,
@@ -95,8 +78,8 @@ async fn list(
     let Rows { rows, server_time } = rows.await?;
     let records = rows.iter().map(record).collect::<Result<Vec<_>, Error>>()?;
     let total = records.len() as u64;
-    let next = Next::Done(cursor(0));
-    Ok(Page { progress: Some((total, total)), ..page(records, next, Covers::Replace, server_time) })
+    let (covers, progress) = (Covers::Replace, Some((total, total)));
+    Ok(Page { covers, progress, server_time, ..Page::new(records, Next::Done(Cursor::of(0))) })
 }
 
 async fn visits(server: &Server, config: &Config, task: &Task, before: Option<i64>) -> Result<Page, Error> {
@@ -131,7 +114,7 @@ async fn visits(server: &Server, config: &Config, task: &Task, before: Option<i6
     let highest = records.iter().filter_map(|record| record.stamp).map(|at| at.0 / 1_000_000);
     let highest = highest.fold(place.highest, i64::max);
     let next = if grows || rows.len() < limit {
-        Next::Done(cursor(highest))
+        Next::Done(Cursor::of(highest))
     } else {
         let limit = if last > place.from {
             // As large as the settings say, or as the server's time allows.
@@ -148,7 +131,7 @@ async fn visits(server: &Server, config: &Config, task: &Task, before: Option<i6
     let start = config.start.as_ref().filter(|_| before.is_none());
     let start = start.and_then(|day| When::parse(day, &Zone::default()).ok());
     let reach = start.map_or(Reach::Everything, |day| Reach::Since(day.start()));
-    Ok(Page { reach, ..page(records, next, Covers::Upsert, server_time) })
+    Ok(Page { reach, server_time, ..Page::new(records, next) })
 }
 
 /// The days that are asked for. Days of the site's zone begin up to 14 hours before those of UTC; those to come hold
@@ -162,15 +145,8 @@ fn range(config: &Config, from: i64) -> String {
     format!("{begin},2099-12-31")
 }
 
-fn page(records: Vec<Record>, next: Next, covers: Covers, server_time: Option<Time>) -> Page {
-    let (rejects, seen) = (Vec::new(), Vec::new());
-    let reach = Reach::Everything;
-    Page { records, rejects, seen, next, covers, server_time, progress: None, counted: None, reach }
-}
-
 fn record(stream: &'static str, id: String, stamp: Option<Time>, row: &Row) -> Record {
-    let body = Some(serde_json::Value::Object(row.clone()).to_string().into_bytes().into_boxed_slice());
-    Record { stream, id, stamp, body, origin: None }
+    Record::of(stream, id, stamp, &serde_json::Value::Object(row.clone()))
 }
 
 /// Proves the token, and that each configured site may be seen.

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ use tributary_sandbox::simulator::{Api, Call, Habits, Reply, Simulator};
 use tributary_sandbox::{OWN_DOMAIN, TIME_ZONE, Tool, TouchRow, World};
 use tributary_source::environment::Vendor;
 use tributary_source::http::{Response, Sent, Verdict};
-use tributary_source::testkit::{Change, Clock, Simulated};
+use tributary_source::testkit::{Change, Clock, Simulated, Trouble};
 use tributary_source::{SecretString, Settings};
 
 const TOKEN: &str = "canary-5d1f9a";
@@ -35,7 +34,6 @@ pub struct SimulatedMatomo {
 /// The visits log.
 struct Log {
     visits: Mutex<BTreeMap<i64, Visit>>,
-    lag: Mutex<Duration>,
     mood: Mutex<Mood>,
 }
 
@@ -82,7 +80,7 @@ impl Log {
             (id, Visit::of(&row, touch.device, touch.at.0 / 1_000_000, user))
         };
         let visits = Mutex::new(web.enumerate().map(visit).collect());
-        Self { visits, lag: Mutex::default(), mood: Mutex::default() }
+        Self { visits, mood: Mutex::default() }
     }
 
     /// What is to be seen at an instant, by last action.
@@ -398,7 +396,7 @@ impl Simulated for SimulatedMatomo {
     }
 
     fn change(&self, stream: &str, change: Change<'_>) -> Option<String> {
-        let (now, lag) = (self.now(), lock(&self.log.lag).as_secs() as i64);
+        let (now, lag) = (self.now(), self.kit.habits().lag.as_secs() as i64);
         let mut visits = lock(&self.log.visits);
         if stream != "visits" {
             return None;
@@ -422,12 +420,16 @@ impl Simulated for SimulatedMatomo {
                 Some(id.to_owned())
             }
             // Logs are purged and people forgotten without a trace.
-            Change::Delete(_) | Change::Merge { .. } => None,
+            Change::Delete(_) | Change::Restore(_) | Change::Merge { .. } | Change::Split { .. } => None,
         }
     }
 
-    fn lag(&self, lag: Duration) -> bool {
-        *lock(&self.log.lag) = lag;
-        true
+    /// Nothing is cut off, and pages are asked for by time.
+    fn trouble(&self, trouble: Trouble) -> bool {
+        let is_known = matches!(trouble, Trouble::Lag(_));
+        if is_known {
+            self.kit.trouble(trouble);
+        }
+        is_known
     }
 }

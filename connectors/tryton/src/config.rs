@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tributary_source::{Error, NextStep, Secret, Settings};
+use tributary_source::{Error, Secret, Settings};
 
 /// The secrets beside [`Config`].
 pub(crate) const SECRETS: &[Secret] =
@@ -53,8 +53,7 @@ impl Config {
     /// Reads and checks the settings.
     pub(crate) fn read(settings: &Settings) -> Result<Self, Error> {
         let config: Self = settings.parse()?;
-        let fault =
-            |what: String| Error::new(NextStep::FixConfig, format!("source `{}`: {what}", settings.source));
+        let fault = |what: String| settings.fault(what);
         if !(1..=LARGEST_PAGE).contains(&config.page_size) {
             return Err(fault(format!("page_size is {}, but must be 1 to {LARGEST_PAGE}", config.page_size)));
         }

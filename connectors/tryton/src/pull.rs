@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tributary_core::Time;
 use tributary_source::http::paging::{resume, resumed};
-use tributary_source::{
-    Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Reach, Record, Span, Task,
-};
+use tributary_source::{Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Record, Span, Task};
 
 use crate::api::{Row, Search, Tryton, id, read_time, wire_time};
 use crate::config::Config;
@@ -80,16 +78,6 @@ struct Place {
     total: Option<u64>,
 }
 
-/// The cursor's version and instant.
-fn cursor(at: i64) -> Cursor {
-    Cursor(format!("v1 {at}"))
-}
-
-fn read_cursor(cursor: &Cursor) -> Result<i64, Error> {
-    let at = cursor.0.strip_prefix("v1 ").and_then(|text| text.parse().ok());
-    at.ok_or_else(|| Error::new(NextStep::Restart, "the cursor was written by another version"))
-}
-
 struct Stream {
     name: &'static str,
     model: &'static str,
@@ -113,7 +101,7 @@ pub(crate) async fn pull(server: &Tryton, config: &Config, task: &Task) -> Resul
     let stream = stream(task.stream)?;
     let (before, sweeps) = match &task.span {
         Span::Since(None) => (None, false),
-        Span::Since(Some(cursor)) => (Some(read_cursor(cursor)?), false),
+        Span::Since(Some(cursor)) => (Some(cursor.read()?), false),
         Span::Sweep => (None, true),
         Span::Window(_) => return Err(Error::new(NextStep::Bug, "tryton has no day windows")),
     };
@@ -145,7 +133,7 @@ pub(crate) async fn pull(server: &Tryton, config: &Config, task: &Task) -> Resul
     };
     let next = if is_last {
         // The database's clock may be behind the server's: never beyond what was seen.
-        Next::Done(cursor(place.began.map_or(place.highest, |began| began.min(place.highest))))
+        Next::Done(Cursor::of(place.began.map_or(place.highest, |began| began.min(place.highest))))
     } else {
         Next::More(resume(&place)?)
     };
@@ -160,15 +148,11 @@ pub(crate) async fn pull(server: &Tryton, config: &Config, task: &Task) -> Resul
     };
     let is_snapshot = matches!(stream.name, "employees" | "campaigns");
     Ok(Page {
-        records,
-        rejects: Vec::new(),
-        seen: Vec::new(),
-        next,
         covers: if sweeps || is_snapshot { Covers::Replace } else { Covers::Upsert },
         server_time: reply.server_time,
         progress: place.total.map(|total| (place.done, total.max(place.done))),
         counted,
-        reach: Reach::Everything,
+        ..Page::new(records, next)
     })
 }
 
@@ -210,14 +194,7 @@ fn stamp(row: &Row) -> Option<Time> {
 
 /// A record whose id and stamp are those of a row. Tryton shuffles the fields: sorted, equal records are equal.
 fn record(stream: &'static str, row: &Row, body: &impl Serialize) -> Option<Record> {
-    let body = serde_json::to_value(body).ok()?.to_string();
-    Some(Record {
-        stream,
-        id: id(row)?.to_string(),
-        stamp: stamp(row),
-        body: Some(body.into_bytes().into_boxed_slice()),
-        origin: None,
-    })
+    Some(Record::of(stream, id(row)?.to_string(), stamp(row), &serde_json::to_value(body).ok()?))
 }
 
 /// Proves the key and what it may read, and looks at the relation types.

@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use tributary_core::Time;
 use tributary_source::environment::Vendor;
 use tributary_source::http::{Response, Sent, Verdict};
+use tributary_source::testkit::Trouble;
 
 pub use call::{Call, Reply};
 pub use fault::{Fault, When};
@@ -45,7 +46,7 @@ pub struct Habits {
     pub lag: Duration,
     /// How long a page token lives.
     pub cursor_life: Option<Duration>,
-    /// How many rows a reply has at most, without saying that there are more.
+    /// How many results a question has at most: refused or left out in silence beyond that, as is the vendor's custom.
     pub truncate_at: Option<usize>,
     /// Whether figures of past days still change.
     pub restates: bool,
@@ -84,6 +85,21 @@ impl Simulator {
         *lock(&self.habits) = habits;
     }
 
+    /// How the vendor behaves.
+    pub fn habits(&self) -> Habits {
+        lock(&self.habits).clone()
+    }
+
+    /// Takes on a trouble that the conformance suite makes, beside the other habits.
+    pub fn trouble(&self, trouble: Trouble) {
+        let mut habits = lock(&self.habits);
+        match trouble {
+            Trouble::Lag(lag) => habits.lag = lag,
+            Trouble::Cap(results) => habits.truncate_at = Some(results),
+            Trouble::TokenLife(life) => habits.cursor_life = Some(life),
+        }
+    }
+
     /// Breaks every reply that fits.
     pub fn fail(&self, when: When, fault: Fault) {
         lock(&self.faults).add(when, fault, usize::MAX);
@@ -110,7 +126,7 @@ impl Simulator {
     }
 
     async fn handle(&self, mut call: Call) -> Answer {
-        let habits = lock(&self.habits).clone();
+        let habits = self.habits();
         call.at = (self.clock)();
         {
             let mut journal = lock(&self.journal);

@@ -1,11 +1,14 @@
 //! The traits that every connector fills, and the words between it and the daemon.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tributary_core::{Fact, Time};
 
 use crate::environment::Environment;
-use crate::error::Error;
+use crate::error::{Error, NextStep};
 use crate::settings::{Settings, Spec};
 
 /// The code for one vendor. Needs no credentials, so that landed records can be replayed for ever.
@@ -113,6 +116,60 @@ pub enum Span {
     Window(tributary_core::time::Span),
     /// All ids, to find what was deleted.
     Sweep,
+}
+
+impl Cursor {
+    /// A place in its first version's form; [`read`](Self::read) gives it back.
+    pub fn of(place: impl Display) -> Self {
+        Self(format!("v1 {place}"))
+    }
+
+    /// Reads what [`of`](Self::of) wrote; what another version wrote starts the stream anew.
+    pub fn read<T: FromStr>(&self) -> Result<T, Error> {
+        let place = self.0.strip_prefix("v1 ").and_then(|text| text.parse().ok());
+        place.ok_or_else(|| Error::new(NextStep::Restart, "the cursor was written by another version"))
+    }
+}
+
+impl Task {
+    /// The cursor, where a stream has neither sweeps nor windows of days.
+    pub fn since(&self) -> Result<Option<&Cursor>, Error> {
+        match &self.span {
+            Span::Since(cursor) => Ok(cursor.as_ref()),
+            Span::Sweep | Span::Window(_) => {
+                Err(Error::new(NextStep::Bug, format!("{} is only read from a cursor on", self.stream)))
+            }
+        }
+    }
+}
+
+impl Page {
+    /// Records and what comes next; adds and changes only, and says nothing else.
+    pub fn new(records: Vec<Record>, next: Next) -> Self {
+        Self {
+            records,
+            rejects: Vec::new(),
+            seen: Vec::new(),
+            next,
+            covers: Covers::Upsert,
+            server_time: None,
+            progress: None,
+            counted: None,
+            reach: Reach::Everything,
+        }
+    }
+}
+
+impl Record {
+    /// An object as the vendor sent it.
+    pub fn of(stream: &'static str, id: String, stamp: Option<Time>, body: &serde_json::Value) -> Self {
+        Self { stream, id, stamp, body: Some(body.to_string().into_bytes().into_boxed_slice()), origin: None }
+    }
+
+    /// What is gone since a time.
+    pub fn deletion(stream: &'static str, id: String, stamp: Option<Time>) -> Self {
+        Self { stream, id, stamp, body: None, origin: None }
+    }
 }
 
 /// One page.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tributary_core::Time;
 use tributary_core::time::Zone;
 
-use crate::connector::{Counted, Covers, Cursor, Next, Page, Reach, Record, Span, Stream, Task};
+use crate::connector::{Counted, Covers, Cursor, Next, Page, Record, Stream, Task};
 use crate::error::{Error, NextStep};
 use crate::http::paging::{next_link, resume, resumed};
 use crate::http::{Http, Request};
@@ -106,10 +106,7 @@ pub async fn pull(http: &Http, streams: &[RestStream], task: &Task) -> Result<Pa
     let declared = streams.iter().find(|declared| declared.stream.name == task.stream);
     let declared = declared
         .ok_or_else(|| Error::new(NextStep::Bug, format!("no stream `{}` is declared", task.stream)))?;
-    let Span::Since(cursor) = &task.span else {
-        return Err(Error::new(NextStep::Bug, "declared streams have neither sweeps nor windows"));
-    };
-    let before = cursor.as_ref().map(read_cursor).transpose()?.filter(|_| declared.since.is_some());
+    let before = task.since()?.map(Cursor::read).transpose()?.filter(|_| declared.since.is_some());
     let place = resumed::<Place>(task.resume.as_ref())?;
     let request = declared.request(before, place.as_ref());
     let place = place.unwrap_or_else(|| Place { highest: before.unwrap_or(0), ..Place::default() });
@@ -132,20 +129,16 @@ pub async fn pull(http: &Http, streams: &[RestStream], task: &Task) -> Result<Pa
     let next = match declared.next(&body, next_link(&response.headers), &place, records.len()) {
         Some(next) => Next::More(resume(&Place { next, began, highest, came, counted })?),
         // The server's clock may be ahead of its database's: never beyond what was seen.
-        None => Next::Done(Cursor(format!("v1 {}", began.map_or(highest, |began| began.min(highest))))),
+        None => Next::Done(Cursor::of(began.map_or(highest, |began| began.min(highest)))),
     };
     let is_last = matches!(next, Next::Done(_));
     let counts = counted.zip(total.or(counted)).filter(|_| is_last);
     Ok(Page {
-        records,
-        rejects: Vec::new(),
-        seen: Vec::new(),
-        next,
         covers: if declared.since.is_some() { Covers::Upsert } else { Covers::Replace },
         server_time: response.server_time(),
         progress: counted.map(|counted| (came, counted.max(came))),
         counted: counts.map(|(at_first, at_last)| Counted { came, at_first, at_last }),
-        reach: Reach::Everything,
+        ..Page::new(records, next)
     })
 }
 
@@ -155,11 +148,6 @@ pub async fn check(http: &Http, streams: &[RestStream]) -> Result<(), Error> {
         http.send(&declared.request(None, None)).await?;
     }
     Ok(())
-}
-
-fn read_cursor(cursor: &Cursor) -> Result<i64, Error> {
-    let at = cursor.0.strip_prefix("v1 ").and_then(|text| text.parse().ok());
-    at.ok_or_else(|| Error::new(NextStep::Restart, "the cursor was written by another version"))
 }
 
 impl RestStream {
@@ -193,13 +181,8 @@ impl RestStream {
                 return Err(Error::new(NextStep::Retry, message));
             }
         };
-        Ok(Record {
-            stream: self.stream.name,
-            id,
-            stamp: self.stamp.and_then(|path| stamp(item.pointer(path)?)),
-            body: Some(item.to_string().into_bytes().into_boxed_slice()),
-            origin: None,
-        })
+        let at = self.stamp.and_then(|path| stamp(item.pointer(path)?));
+        Ok(Record::of(self.stream.name, id, at, item))
     }
 
     /// The next page, if there is one.

@@ -35,18 +35,22 @@ impl Settings {
         let nothing = serde_json::Value::Object(serde_json::Map::new());
         let values = if self.values.is_null() { &nothing } else { &self.values };
         // Borrowed: normalisers read their settings for every record.
-        T::deserialize(values)
-            .map_err(|error| Error::new(NextStep::FixConfig, format!("source `{}`: {error}", self.source)))
+        T::deserialize(values).map_err(|error| self.fault(error))
+    }
+
+    /// Says what is wrong with the settings: a fragment that names the key and what it must be.
+    pub fn fault(&self, what: impl fmt::Display) -> Error {
+        Error::new(NextStep::FixConfig, format!("source `{}`: {what}", self.source))
     }
 
     /// A secret by key.
     pub fn secret(&self, key: &str) -> Result<&SecretString, Error> {
-        self.secrets.get(key).ok_or_else(|| {
-            Error::new(
-                NextStep::FixConfig,
-                format!("source `{}` lacks `{key}` (write {key} = {{ env = \"NAME\" }})", self.source),
-            )
-        })
+        let missing = || {
+            let source = &self.source;
+            let message = format!("source `{source}` lacks `{key}` (write {key} = {{ env = \"NAME\" }})");
+            Error::new(NextStep::FixConfig, message)
+        };
+        self.secrets.get(key).ok_or_else(missing)
     }
 }
 

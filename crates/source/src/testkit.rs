@@ -12,6 +12,11 @@
 //! Cases are chosen by what the connector declares and what its vendor can do; a case that does not apply says so.
 //! [`broken`] holds deliberately broken sources, by which the suite itself is tested.
 //!
+//! What no connector can get wrong is not asked of each: that pages lead in no circle, that one stream's failure
+//! leaves the others alone, that a mass deletion asks first and that accounts balance is the daemon's
+//! (`tributary-sync`); one sign-in for all, rotated tokens and bodies that unpack without end are the client's
+//! ([`crate::http`]); that every version is kept and order does not matter is landing's (`tributary-store`).
+//!
 //! Not responsible for simulating any vendor: connectors bring their own simulators.
 
 pub mod broken;
@@ -47,8 +52,22 @@ pub trait Simulated: Vendor {
     /// such change.
     fn change(&self, stream: &str, change: Change<'_>) -> Option<String>;
 
-    /// Changes made from now on stay out of incremental reads for so long; `false` if this vendor shows all at once.
-    fn lag(&self, lag: Duration) -> bool;
+    /// Makes a trouble from now on; `false` if this vendor knows no such trouble.
+    fn trouble(&self, trouble: Trouble) -> bool {
+        let _ = trouble;
+        false
+    }
+}
+
+/// A habit that a vendor's customers complain of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Changes stay out of incremental reads for so long.
+    Lag(Duration),
+    /// A question has so many results at most, told or in silence. More than a page holds.
+    Cap(usize),
+    /// What leads from page to page is forgotten after so long. The vendor may make its pages small for it.
+    TokenLife(Duration),
 }
 
 /// A change at the vendor.
@@ -60,11 +79,20 @@ pub enum Change<'a> {
     Update(&'a str),
     /// A record is gone.
     Delete(&'a str),
+    /// What was deleted is back.
+    Restore(&'a str),
     /// One record takes another in.
     Merge {
         /// The id that is gone.
         loser: &'a str,
         /// The id that stays.
+        winner: &'a str,
+    },
+    /// A merge is taken back.
+    Split {
+        /// The id that is there again.
+        loser: &'a str,
+        /// The id that had taken it in.
         winner: &'a str,
     },
 }

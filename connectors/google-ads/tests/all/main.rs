@@ -10,13 +10,19 @@ mod reading;
 use std::sync::Arc;
 
 use tributary_google_ads::{GoogleAds, SimulatedGoogleAds};
+use tributary_sandbox::simulator::Habits;
 use tributary_sandbox::{Plan, build};
 use tributary_source::testkit::conformance;
 
 #[test]
 fn it_conforms() {
     let world = build(&Plan::with_accounts(12));
-    let report =
-        conformance(GoogleAds, move |clock| Arc::new(SimulatedGoogleAds::new(&world, clock))).unwrap();
+    let simulate = move |clock| {
+        let vendor = SimulatedGoogleAds::new(&world, clock);
+        // Small pages, so that there are several.
+        vendor.kit().behave(Habits { truncate_at: Some(60), ..Habits::default() });
+        Arc::new(vendor)
+    };
+    let report = conformance(GoogleAds, simulate).unwrap();
     println!("{report}");
 }

@@ -7,13 +7,19 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tributary_core::Time;
 use tributary_sandbox::World;
-use tributary_sandbox::simulator::{Call, Reply};
+use tributary_sandbox::simulator::{Call, Habits, Reply};
 use tributary_source::testkit::Change;
 
 use super::{error, world};
 
-/// Results of one search question, whatever it finds.
+/// Results of one search question, whatever it finds, unless a test makes it smaller.
 const SEARCH_CAP: usize = 10_000;
+
+/// Associations of one object in one reply: few, so that there are more.
+const LINKS: usize = 2;
+
+/// The property that lists the ids of what was merged into an object.
+const MERGED: &str = "hs_merged_object_ids";
 
 pub(super) type Properties = BTreeMap<String, String>;
 
@@ -39,7 +45,6 @@ pub(super) struct Data {
     pub(super) pipelines: Vec<Value>,
     pub(super) objects: BTreeMap<&'static str, BTreeMap<u64, Object>>,
     pub(super) links: BTreeMap<(&'static str, u64, &'static str), Vec<Link>>,
-    lag: Duration,
 }
 
 pub(super) struct Account(Mutex<Data>);
@@ -146,12 +151,11 @@ impl Account {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn lag(&self, lag: Duration) {
-        self.data().lag = lag;
-    }
-
-    pub(super) fn owners(&self) -> Reply {
-        Reply::json(200, &json!({"results": self.data().owners}))
+    pub(super) fn owners(&self, call: &Call) -> Reply {
+        let is_archived = call.param("archived") == Some("true");
+        let data = self.data();
+        let shown = data.owners.iter().filter(|owner| owner["archived"] == is_archived);
+        Reply::json(200, &json!({"results": shown.collect::<Vec<_>>()}))
     }
 
     pub(super) fn pipelines(&self) -> Reply {
@@ -181,11 +185,11 @@ impl Account {
         Reply::json(200, &reply)
     }
 
-    pub(super) fn search(&self, kind: &str, body: &Value, now: Time) -> Reply {
+    pub(super) fn search(&self, kind: &str, body: &Value, now: Time, habits: &Habits) -> Reply {
         let data = self.data();
         let after = number(&body["after"]).unwrap_or(0) as usize;
         let limit = number(&body["limit"]).unwrap_or(10) as usize;
-        if after + limit > SEARCH_CAP || limit > 200 {
+        if after + limit > habits.truncate_at.unwrap_or(SEARCH_CAP) || limit > 200 {
             return error(400, "VALIDATION_ERROR", "paging beyond 10000 results is not supported");
         }
         let none = Vec::new();
@@ -264,8 +268,13 @@ impl Account {
                 let to = if index % 2 == 0 { json!(to.to_string()) } else { json!(to) };
                 json!({"toObjectId": to, "associationTypes": types})
             };
-            let to: Vec<Value> = links.iter().enumerate().map(one).collect();
-            results.push(json!({"from": {"id": id.to_string()}, "to": to}));
+            let after = number(&input["after"]).unwrap_or(0) as usize;
+            let to: Vec<Value> = links.iter().enumerate().skip(after).take(LINKS).map(one).collect();
+            let mut result = json!({"from": {"id": id.to_string()}, "to": to});
+            if links.len() > after + LINKS {
+                result["paging"] = json!({"next": {"after": (after + LINKS).to_string()}});
+            }
+            results.push(result);
         }
         let status = if errors.is_empty() { 200 } else { 207 };
         let count = errors.len();
@@ -289,9 +298,16 @@ impl Account {
         }
     }
 
-    pub(super) fn change(&self, stream: &str, change: Change<'_>, now: Time) -> Option<String> {
+    /// Changes an object now; searches show it after `lag`.
+    pub(super) fn change(
+        &self,
+        stream: &str,
+        change: Change<'_>,
+        now: Time,
+        lag: Duration,
+    ) -> Option<String> {
         let mut data = self.data();
-        let lags = now.0 + data.lag.as_micros() as i64;
+        let lags = now.0 + lag.as_micros() as i64;
         if stream == "owners" {
             let Change::Update(id) = change else { return None };
             let owner = data.owners.iter_mut().find(|owner| owner["id"] == id)?;
@@ -324,6 +340,13 @@ impl Account {
                 let archive = &mut |object: &mut Object| object.archived = Some(now.0);
                 touch(id.parse().ok()?, archive)
             }
+            Change::Restore(id) => {
+                let object = objects.get_mut(&id.parse().ok()?).filter(|it| it.archived.is_some())?;
+                (object.archived, object.modified, object.lags) = (None, now.0, None);
+                Some(id.to_owned())
+            }
+            // HubSpot takes no merge back.
+            Change::Split { .. } => None,
             Change::Create => {
                 let (last, pattern) = objects.iter().next_back()?;
                 let (id, mut made) = (last + 1, pattern.clone());
@@ -336,10 +359,17 @@ impl Account {
                 if !matches!(stream, "companies" | "contacts" | "deals") {
                     return None;
                 }
-                touch(loser.parse().ok()?, &mut |object| object.archived = Some(now.0))?;
+                // With what it had taken in itself.
+                let mut taken = vec![loser.to_owned()];
+                touch(loser.parse().ok()?, &mut |object| {
+                    object.archived = Some(now.0);
+                    taken.extend(object.properties.get(MERGED).cloned().filter(|ids| !ids.is_empty()));
+                })?;
                 touch(winner.parse().ok()?, &mut |object| {
-                    let merged = object.properties.entry("hs_merged_object_ids".to_owned()).or_default();
-                    *merged = if merged.is_empty() { loser.to_owned() } else { format!("{merged};{loser}") };
+                    let merged = object.properties.entry(MERGED.to_owned()).or_default();
+                    let all: Vec<&str> =
+                        [merged.as_str()].into_iter().chain(taken.iter().map(String::as_str)).collect();
+                    all.join(";").trim_start_matches(';').clone_into(merged);
                 })
             }
         }

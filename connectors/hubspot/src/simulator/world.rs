@@ -37,6 +37,11 @@ pub(super) fn data(world: &World) -> Data {
             "teams": [{"id": "1", "name": rep.team, "primary": true}],
         }));
     }
+    // One who left before all this.
+    data.owners.push(json!({
+        "id": owner_of(world.reps.len()), "email": format!("former@{}", tributary_sandbox::OWN_DOMAIN), "userId": 39,
+        "firstName": "Former", "lastName": "Rep", "archived": true, "teams": [],
+    }));
     let mut pipelines: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for stage in &world.stages {
         let stages = pipelines.entry(world.deals[stage.deal].pipeline).or_default();

@@ -11,7 +11,8 @@ use tributary_sandbox::{Plan, build};
 use tributary_source::environment::Vendor;
 use tributary_source::testkit::{Change, Clock, Simulated};
 use tributary_source::{
-    Connector, Counted, Cursor, Environment, Error, Next, NextStep, Part, Record, Source, Span, Task,
+    Connector, Counted, Cursor, Environment, Error, Next, NextStep, Part, Record, Settings, Source, Span,
+    Task,
 };
 
 const NOW: i64 = 1_782_907_200_000_000;
@@ -120,6 +121,32 @@ async fn what_was_archived_is_deleted_later_than_it_was_changed() {
     let (again, _) = pull(source.as_ref(), "companies", Some(cursor)).await.unwrap();
     let deletion = again.iter().find(|record| record.id == id).unwrap();
     assert!(deletion.body.is_none() && deletion.stamp > first[3].stamp);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_left_keeps_their_name() {
+    let source = connect(&hubspot(), json!({})).unwrap();
+    let (owners, _) = pull(source.as_ref(), "owners", None).await.unwrap();
+    let named = |record: &Record| format!("{:?}", HubSpot.normalize(&Settings::default(), record).facts);
+    assert!(owners.iter().any(|owner| named(owner).contains("Former Rep")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_associations_of_a_deal_come_page_by_page() {
+    let hubspot = hubspot();
+    let source = connect(&hubspot, json!({})).unwrap();
+    let (deals, _) = pull(source.as_ref(), "deals", None).await.unwrap();
+    let contacts = |deal: &Record| {
+        let body: Value = serde_json::from_slice(deal.body.as_deref().unwrap()).unwrap();
+        body["associations"]["contacts"].as_array().unwrap().len()
+    };
+    // The simulated HubSpot tells two at a time.
+    assert!(deals.iter().map(contacts).max() > Some(2));
+    let journal = hubspot.kit().journal();
+    let goes_on = |input: &Value| !input["after"].is_null();
+    assert!(
+        journal.iter().any(|call| call.json()["inputs"].as_array().is_some_and(|it| it.iter().any(goes_on)))
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -198,13 +198,8 @@ pub(super) async fn stages(
             let mut body = state.clone();
             body.insert("revision".to_owned(), at);
             body.insert("previous".to_owned(), json!(previous));
-            records.push(Record {
-                stream: "stages",
-                id: format!("{id}@{instant}"),
-                stamp: Some(instant),
-                body: Some(Value::Object(body).to_string().into_bytes().into_boxed_slice()),
-                origin: None,
-            });
+            let id = format!("{id}@{instant}");
+            records.push(Record::of("stages", id, Some(instant), &Value::Object(body)));
         }
         before = Some((id, state));
     }

@@ -15,6 +15,7 @@ use tributary_core::id::Hash;
 
 use super::{Bare, Credential, Login, Request};
 use crate::error::{Error, NextStep};
+use crate::settings::Settings;
 
 /// OAuth 2 with a refresh token, which some vendors replace at each use.
 pub struct OAuth {
@@ -32,6 +33,22 @@ pub struct OAuth {
 }
 
 impl OAuth {
+    /// The grant in a source's settings: secrets `client_secret` and `refresh_token`.
+    pub fn of(settings: &Settings, client_id: &str, token_url: String) -> Result<Self, Error> {
+        Ok(Self {
+            source: settings.source.clone(),
+            token_url,
+            client_id: client_id.to_owned(),
+            client_secret: Some(settings.secret("client_secret")?.clone()),
+            refresh_token: settings.secret("refresh_token")?.clone(),
+        })
+    }
+
+    /// The host that signs in, which an API must allow.
+    pub fn host(&self) -> Option<String> {
+        url::Url::parse(&self.token_url).ok()?.host_str().map(str::to_owned)
+    }
+
     /// The name that successors of the configured token are kept under.
     fn kept_name(&self) -> String {
         format!("refresh_token of {}", Hash::of("refresh token", &[self.refresh_token.expose_secret()]))

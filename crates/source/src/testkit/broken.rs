@@ -1,29 +1,14 @@
 //! Deliberately broken sources, by which the suite itself is tested: each has one mistake that real connectors made,
 //! and the case that must catch it.
 
+mod connection;
+mod toy;
 mod vendor;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use tributary_core::Time;
-use tributary_core::fact::{Account, Entity, Fact, Merge};
+use std::sync::Arc;
 
 use super::{CASES, Clock, Outcome, Report, Subject, run};
-use crate::connector::{
-    Connector, Counted, Covers, Cursor, Finding, Mode, Next, Normalized, Page, Problem, Reach, Record,
-    Source, Span, Stream, Task,
-};
-use crate::environment::Environment;
-use crate::error::{Error, NextStep};
-use crate::http::paging::{resume, resumed};
-use crate::http::{Api, Auth, Http, Limit, Request, Response, Verdict, classify};
-use crate::settings::{Secret, Settings, Spec};
-use secrecy::ExposeSecret;
+use toy::Toy;
 use vendor::ToyVendor;
 
 macro_rules! bugs {
@@ -128,6 +113,64 @@ bugs! {
     SpeaksOfTheDead => "normalize_says_nothing_of_deletions"
     /// Reads the second page differently.
     Unrepeatable => "fetch_page_is_repeatable"
+    /// Takes a missing permission for a hiccup.
+    ShrugsAt403 => "check_says_that_a_permission_is_missing"
+    /// Quotes the vendor's own words in an error.
+    QuotesTheVendor => "logs_hold_no_personal_data"
+    /// Logs what it reads.
+    LogsRecords => "logs_hold_no_personal_data"
+    /// Names its parts by when it was asked for them.
+    PartsOfTheMinute => "plan_is_the_same_each_time"
+    /// Names a part twice.
+    PartTwice => "plan_is_the_same_each_time"
+    /// Reads a day more than a window has.
+    OverlappingWindows => "plan_parts_do_not_overlap"
+    /// Leaves out the last day of a window.
+    LosesTheWindowsEdge => "fetch_lands_everything_there_is"
+    /// Asks for all at once, and believes the number of answers.
+    AsksForAll => "fetch_does_not_end_at_a_cap"
+    /// Pages by stamp, and goes round in circles where a page has only one.
+    CirclesInAnInstant => "fetch_takes_more_of_one_instant_than_a_page_holds"
+    /// Pages by stamp, and leaves the rest of an instant behind.
+    LeavesTheInstant => "fetch_takes_more_of_one_instant_than_a_page_holds"
+    /// Takes an empty page after a full one for a mistake.
+    FailsOnEmptyPage => "fetch_ends_wherever_the_last_page_does"
+    /// Can't do without a first record.
+    NeedsARecord => "fetch_bears_an_empty_stream"
+    /// Reads all pages into one.
+    ReadsAllIntoMemory => "fetch_pages_stay_small_however_much_there_is"
+    /// Never begins anew when the vendor forgot where it was.
+    SticksToDeadToken => "fetch_begins_anew_where_page_tokens_die"
+    /// Takes a forgotten place for the end.
+    DeadTokenIsEnd => "fetch_begins_anew_where_page_tokens_die"
+    /// Never reads a window a second time.
+    WindowsAreFinal => "restatement_replaces_what_was_told"
+    /// Adds to a window what should replace it.
+    AppendsWindows => "restatement_takes_rows_away"
+    /// Notes in a record from where on it was read.
+    KeepsPlaceInRecord => "state_rewound_changes_nothing"
+    /// Trusts the server's clock, and looks back a day instead.
+    LooksBackADayInstead => "state_recovers_from_a_wrong_clock"
+    /// Keeps its cursor in local time without offset.
+    LocalCursor => "incremental_bears_days_of_other_lengths"
+    /// Reads everything each time, and filters it here.
+    ReadsAllAgain => "incremental_reads_little_more_than_what_changed"
+    /// Leaves out what was once deleted.
+    ForgetsTheRestored => "delete_is_taken_back"
+    /// Follows a merge, but not a further one.
+    FollowsOneMerge => "merge_of_merged_is_followed"
+    /// Holds on to a merge that was taken back.
+    NeverSplits => "merge_is_taken_back"
+    /// Waits an hour at most, whatever it was told.
+    WaitsAnHourAtMost => "rate_waits_out_a_used_up_day"
+    /// Has a gate for each stream.
+    GateForEachStream => "rate_holds_the_whole_account"
+    /// Follows the vendor wherever it points, with the key.
+    FollowsRedirects => "error_redirect_is_not_followed"
+    /// Takes null for a name.
+    NamesNull => "normalize_takes_null_for_missing"
+    /// Reads the first nineteen signs of a time.
+    DropsOffsets => "normalize_reads_times_of_any_offset"
 }
 
 /// Runs the suite on a source with a mistake; on one without for `None`.
@@ -143,359 +186,4 @@ pub fn outcome(bug: Bug, case: &str) -> Option<Outcome> {
 fn subject(bug: Option<Bug>) -> Subject {
     let simulate = |clock: Clock| Arc::new(ToyVendor::new(clock)) as Arc<dyn super::Simulated>;
     Subject { connector: Arc::new(Toy(bug)), simulate: Box::new(simulate) }
-}
-
-/// A connector for a vendor that is as plain as can be.
-struct Toy(Option<Bug>);
-
-/// The settings of a toy.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    /// The vendor's address.
-    #[serde(default, rename = "url")]
-    _url: String,
-}
-
-/// Settings that are not closed.
-#[derive(Deserialize, JsonSchema)]
-struct Open {
-    /// The vendor's address.
-    #[serde(default, rename = "url")]
-    _url: String,
-}
-
-/// Records a page.
-const PAGE: usize = 5;
-/// How far a pull looks back, in microseconds.
-const LOOK_BACK: i64 = 10 * 60 * 1_000_000;
-
-static STREAMS: [Stream; 2] = [
-    Stream { name: "things", mode: Mode::Keyset, sweeps: true },
-    Stream { name: "lists", mode: Mode::Snapshot, sweeps: false },
-];
-static WITHOUT_SWEEPS: [Stream; 2] = [
-    Stream { name: "things", mode: Mode::Keyset, sweeps: false },
-    Stream { name: "lists", mode: Mode::Snapshot, sweeps: false },
-];
-static OF_ONE_NAME: [Stream; 2] = [
-    Stream { name: "lists", mode: Mode::Keyset, sweeps: false },
-    Stream { name: "lists", mode: Mode::Snapshot, sweeps: false },
-];
-
-impl Toy {
-    fn has(&self, bug: Bug) -> bool {
-        self.0 == Some(bug)
-    }
-}
-
-impl Connector for Toy {
-    fn name(&self) -> &'static str {
-        "toy"
-    }
-
-    fn about(&self) -> &'static str {
-        if self.has(Bug::HidesSetting) {
-            "a vendor that is none"
-        } else {
-            "a vendor that is none, at `url`, with a `key`"
-        }
-    }
-
-    fn spec(&self) -> Spec {
-        const KEY: &[Secret] = &[Secret { name: "key", about: "A key." }];
-        match self.0 {
-            Some(Bug::TakesAnySetting) => Spec::of::<Open>(KEY),
-            Some(Bug::HidesSecret) => Spec::of::<Config>(&[]),
-            _ => Spec::of::<Config>(KEY),
-        }
-    }
-
-    fn normalizer_version(&self) -> u32 {
-        1
-    }
-
-    fn streams(&self) -> &'static [Stream] {
-        match self.0 {
-            Some(Bug::IgnoresDeletes) => &WITHOUT_SWEEPS,
-            Some(Bug::TwoOfOneName) => &OF_ONE_NAME,
-            _ => &STREAMS,
-        }
-    }
-
-    fn connect(&self, settings: &Settings, environment: &Environment) -> Result<Box<dyn Source>, Error> {
-        let key = settings.secret("key")?.clone();
-        let mut api = Api {
-            auth: Auth::Bearer(key.clone()),
-            classify: meaning(self.0),
-            ..Api::new("https://toy.example")
-        };
-        api.limit = Limit { per_second: 5.0, burst: 1, concurrent: 2 };
-        if self.has(Bug::NoLimit) {
-            api.limit = Limit { per_second: 100_000.0, burst: 100_000, concurrent: 100 };
-        }
-        if self.has(Bug::NoBound) {
-            api.max_body_bytes = usize::MAX;
-        }
-        let http = Http::new(api, environment)?;
-        let key = key.expose_secret().to_owned();
-        Ok(Box::new(Connection { bug: self.0, http, key, ahead: Mutex::default() }))
-    }
-
-    fn normalize(&self, _: &Settings, record: &Record) -> Normalized {
-        static CALLS: AtomicU64 = AtomicU64::new(0);
-        let Some(body) = &record.body else {
-            let last_words = Account { id: record.id.clone(), ..Account::default() };
-            let facts =
-                if self.has(Bug::SpeaksOfTheDead) { vec![Fact::Account(last_words)] } else { Vec::new() };
-            return Normalized { facts, problems: Vec::new() };
-        };
-        let row: Value = serde_json::from_slice(body).unwrap_or_default();
-        let name = match row["name"].as_str() {
-            None if self.has(Bug::PanicsOnNull) => panic!("a record without name"),
-            name => name.map(str::to_owned),
-        };
-        let mut account = Account { id: record.id.clone(), name, ..Account::default() };
-        if self.has(Bug::Impure) {
-            account.owner = Some(CALLS.fetch_add(1, Ordering::Relaxed).to_string());
-        }
-        if self.has(Bug::TakesUnknownFields) {
-            account.owner = row.as_object().map(|fields| fields.len().to_string());
-        }
-        let mut normalized = Normalized { facts: vec![Fact::Account(account)], problems: Vec::new() };
-        if let Some(winner) = row["merged_into"].as_str().filter(|_| !self.has(Bug::IgnoresMerges)) {
-            let (mut loser, mut winner) = (record.id.clone(), winner.to_owned());
-            if self.has(Bug::TurnsMergesRound) {
-                std::mem::swap(&mut loser, &mut winner);
-            }
-            normalized.facts.push(Fact::Merge(Merge { entity: Entity::Account, loser, winner }));
-        }
-        if self.has(Bug::ComplainsAlways) {
-            normalized.problems.push(Problem { field: "name".to_owned(), reason: "is odd".to_owned() });
-        }
-        normalized
-    }
-}
-
-/// What replies mean, with the mistakes that are made there.
-fn meaning(bug: Option<Bug>) -> fn(&Response, Time) -> Verdict {
-    match bug {
-        Some(Bug::IgnoresRetryAfter) => |response, now| match response.status {
-            429 => Verdict::Transient("busy".to_owned()),
-            _ => classify(response, now),
-        },
-        Some(Bug::RetriesOn400) => |response, now| match response.status {
-            400 => Verdict::Transient("perhaps later".to_owned()),
-            _ => classify(response, now),
-        },
-        Some(Bug::RetriesOn401) => |response, now| match response.status {
-            401 => Verdict::Transient("perhaps later".to_owned()),
-            _ => classify(response, now),
-        },
-        Some(Bug::NeverTriesAgain) => |response, now| match response.status {
-            500..=599 => Verdict::Wrong("it failed".to_owned()),
-            _ => classify(response, now),
-        },
-        Some(Bug::HtmlIsEmpty) => |_, _| Verdict::Fine,
-        _ => |response, now| classify(response, now),
-    }
-}
-
-/// A live connection.
-struct Connection {
-    bug: Option<Bug>,
-    http: Http,
-    key: String,
-    /// What was read beyond what was handed over, for the mistake that needs it.
-    ahead: Mutex<Option<i64>>,
-}
-
-/// Where a span stands.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Place {
-    began: Option<i64>,
-    highest: i64,
-    after: i64,
-    done: u64,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    items: Vec<Value>,
-    more: bool,
-    total: u64,
-}
-
-impl Connection {
-    fn has(&self, bug: Bug) -> bool {
-        self.bug == Some(bug)
-    }
-
-    async fn list(&self, request: &Request) -> Result<(Listed, Option<Time>), Error> {
-        let end = || (Listed { items: Vec::new(), more: false, total: 0 }, None);
-        let response = match self.http.send(request).await {
-            Err(_) if self.has(Bug::ErrorIsEnd) => return Ok(end()),
-            Err(error) if self.has(Bug::KeyInError) => {
-                return Err(Error::new(error.next, format!("{error} (with key {})", self.key)));
-            }
-            other => other?,
-        };
-        let is_end = match self.bug {
-            Some(Bug::HtmlIsEmpty) => response.body.starts_with(b"<"),
-            Some(Bug::EmptyIsEnd) => response.body.is_empty(),
-            Some(Bug::GarbageIsEnd) => serde_json::from_slice::<Value>(&response.body).is_err(),
-            Some(Bug::NoBound) => response.body.starts_with(b"  "),
-            _ => false,
-        };
-        if is_end {
-            return Ok(end());
-        }
-        Ok((response.json()?, response.server_time()))
-    }
-}
-
-fn number(row: &Value, field: &str) -> i64 {
-    row[field].as_i64().unwrap_or_default()
-}
-
-#[async_trait]
-impl Source for Connection {
-    async fn check(&self) -> Result<Vec<Finding>, Error> {
-        if !self.has(Bug::NeverChecks) {
-            self.list(&Request::get("things").query("limit", 1)).await?;
-        }
-        Ok(Vec::new())
-    }
-
-    async fn pull(&self, task: &Task) -> Result<Page, Error> {
-        let place: Place = match resumed(task.resume.as_ref())? {
-            Some(_) if self.has(Bug::IgnoresResume) => Place::default(),
-            place => place.unwrap_or_default(),
-        };
-        let before = match &task.span {
-            Span::Since(Some(cursor)) => match cursor
-                .0
-                .strip_prefix("v1 ")
-                .and_then(|at| at.split(' ').next()?.parse().ok())
-            {
-                Some(at) => Some(at),
-                None if self.has(Bug::GuessesCursor) => Some(self.http.now().0),
-                None => {
-                    return Err(Error::new(NextStep::Restart, "the cursor was written by another version"));
-                }
-            },
-            _ => None,
-        };
-        let mut after = place.after;
-        if self.has(Bug::StateBeforeData) {
-            let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
-            after = match (&task.resume, *ahead) {
-                (Some(_), Some(real)) => real,
-                _ => after,
-            };
-            *ahead = None;
-        }
-        let look_back = if self.has(Bug::NoLookBack)
-            || self.has(Bug::StrictCursor)
-            || self.has(Bug::RoundedCursor)
-            || self.has(Bug::TrustsTheServersClock)
-        {
-            0
-        } else {
-            LOOK_BACK
-        };
-        let mut request = Request::get(task.stream).query("limit", PAGE);
-        if self.has(Bug::PagesByOffset) {
-            request = request.query("offset", place.done);
-        } else {
-            request = request.query("after", after);
-        }
-        if let Some(at) = before {
-            let from: i64 = at - look_back + i64::from(self.has(Bug::StrictCursor));
-            request = request.query("since", from);
-        }
-        if self.has(Bug::KeyInAddress) {
-            request = request.query("key", &self.key);
-        }
-        if self.has(Bug::KeyInLog) {
-            tracing::debug!(key = %self.key, "asking");
-        }
-        let (listed, server_time) = self.list(&request).await?;
-        let ids = listed.items.iter().map(|row| number(row, "id"));
-        let reached = Place {
-            began: place.began.or(server_time.map(|at| at.0)),
-            highest: listed
-                .items
-                .iter()
-                .map(|row| number(row, "stamp"))
-                .fold(place.highest.max(before.unwrap_or(0)), i64::max),
-            after: ids.fold(after, i64::max),
-            done: place.done + listed.items.len() as u64,
-        };
-        let is_sweep = task.span == Span::Sweep;
-        let seen = listed.items.iter().map(|row| number(row, "id").to_string()).collect();
-        let records = listed.items.iter().map(|row| self.record(task, row)).collect();
-        // A walk over ids reads no record.
-        let (records, seen) = if is_sweep { (Vec::new(), seen) } else { (records, Vec::new()) };
-        let ends = !listed.more
-            || self.has(Bug::FirstPageOnly)
-            || self.has(Bug::LosesLastPage) && reached.done + PAGE as u64 >= listed.total;
-        let next = if ends {
-            let safe = reached.began.map_or(reached.highest, |began| began.min(reached.highest));
-            let at = match self.bug {
-                Some(Bug::RoundedCursor) => (safe / 1_000_000 + 1) * 1_000_000,
-                Some(Bug::TrustsTheServersClock) => reached.began.unwrap_or(safe),
-                // Without look-back it is what was seen that counts, or nothing would be caught.
-                Some(Bug::NoLookBack | Bug::StrictCursor) => reached.highest,
-                _ => safe,
-            };
-            let key = if self.has(Bug::KeyInCursor) { format!(" {}", self.key) } else { String::new() };
-            Next::Done(Cursor(format!("v1 {at}{key}")))
-        } else if self.has(Bug::StateBeforeData) {
-            *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(reached.after);
-            Next::More(resume(&Place { after: reached.after + PAGE as i64, ..reached.clone() })?)
-        } else {
-            Next::More(resume(&reached)?)
-        };
-        let total = listed.total + u64::from(self.has(Bug::Miscounts));
-        let replaces = is_sweep || task.stream == "lists";
-        let mut page = Page {
-            records,
-            rejects: Vec::new(),
-            seen,
-            next,
-            covers: if replaces { Covers::Replace } else { Covers::Upsert },
-            server_time,
-            progress: Some((reached.done, total.max(reached.done))),
-            reach: Reach::Everything,
-            counted: ends.then(|| Counted::once(reached.done, total.max(reached.done))),
-        };
-        if self.has(Bug::DeletesByPage) && is_sweep {
-            page.next = Next::Done(Cursor("v1 0".to_owned()));
-            (page.progress, page.counted) = (None, None);
-        }
-        Ok(page)
-    }
-}
-
-impl Connection {
-    fn record(&self, task: &Task, row: &Value) -> Record {
-        static READS: AtomicU64 = AtomicU64::new(0);
-        let mut row = row.clone();
-        let id = number(&row, "id").to_string();
-        if self.has(Bug::StampsBodies) {
-            row["read_at"] = Value::from(self.http.now().0);
-        }
-        if self.has(Bug::Unrepeatable) {
-            row["read"] = Value::from(READS.fetch_add(1, Ordering::Relaxed));
-        }
-        Record {
-            stream: if self.has(Bug::StrangeStream) { "strange" } else { task.stream },
-            id: if self.has(Bug::NoId) { String::new() } else { id },
-            stamp: Some(Time(number(&row, "stamp"))),
-            body: Some(row.to_string().into_bytes().into_boxed_slice()),
-            origin: None,
-        }
-    }
 }

@@ -30,12 +30,22 @@ struct State {
     seen: BTreeSet<String>,
 }
 
+/// Where all streams stand.
+#[derive(Clone)]
+pub(super) struct Places(BTreeMap<(&'static str, Part), State>);
+
 /// A store, a clock and a wire to the vendor.
 pub(super) struct Daemon<'a> {
     subject: &'a Subject,
     pub(super) wire: Arc<Wire>,
     clock: Clock,
     states: BTreeMap<(&'static str, Part), State>,
+    /// Records that came, by stream.
+    pub(super) came: BTreeMap<&'static str, usize>,
+    /// Records of the largest page, by stream.
+    pub(super) largest: BTreeMap<&'static str, usize>,
+    /// Records that two parts of a stream claim.
+    pub(super) shared: Vec<String>,
     pub(super) held: BTreeMap<(&'static str, String), Held>,
     /// Everything that the connector handed over or said, for those who look for secrets in it.
     pub(super) said: Vec<String>,
@@ -63,6 +73,9 @@ impl<'a> Daemon<'a> {
             wire,
             clock,
             states: BTreeMap::new(),
+            came: BTreeMap::new(),
+            largest: BTreeMap::new(),
+            shared: Vec::new(),
             held: BTreeMap::new(),
             said: Vec::new(),
             pages: 0,
@@ -82,12 +95,27 @@ impl<'a> Daemon<'a> {
         self.subject.connector.connect(&self.wire.vendor.settings(), &environment)
     }
 
+    /// Where all streams stand.
+    pub(super) fn places(&self) -> Places {
+        Places(self.states.clone())
+    }
+
+    /// Puts all streams back to where they stood.
+    pub(super) fn rewind(&mut self, places: Places) {
+        self.states = places.0;
+    }
+
     /// What exists, by stream and id.
     pub(super) fn living(&self) -> BTreeMap<(&'static str, &str), &[u8]> {
         self.held
             .iter()
             .filter_map(|((stream, id), held)| Some(((*stream, id.as_str()), held.body.as_deref()?)))
             .collect()
+    }
+
+    /// How many records of a stream exist.
+    pub(super) fn living_of(&self, stream: &str) -> usize {
+        self.held.iter().filter(|((of, _), held)| *of == stream && held.body.is_some()).count()
     }
 
     /// One pass over all streams; killed after so many pages, if it gets so far.
@@ -187,10 +215,16 @@ impl<'a> Daemon<'a> {
         state.seen.extend(page.seen);
         let own = page.records.iter().filter(|record| record.stream == task.stream && record.body.is_some());
         state.seen.extend(own.map(|record| record.id.clone()));
+        *self.came.entry(task.stream).or_default() += page.records.len();
+        let largest = self.largest.entry(task.stream).or_default();
+        *largest = (*largest).max(page.records.len());
         for record in page.records {
             let Record { stream, id, stamp, body, .. } = record;
             let held = Held { part: task.part.clone(), stamp, body };
             let known = self.held.get(&(stream, id.clone()));
+            if stream == task.stream && known.is_some_and(|it| it.body.is_some() && it.part != task.part) {
+                self.shared.push(format!("{stream} {id}"));
+            }
             // The later stamp is current; of two alike the one that came last.
             if known.is_none_or(|known| known.stamp <= held.stamp) {
                 self.changes += usize::from(known.is_none_or(|known| known.body != held.body));

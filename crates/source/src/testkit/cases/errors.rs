@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::future::join_all;
+
 use super::{Bench, Stop, same_as_fresh};
+use crate::connector::{Next, Span, Task};
+use crate::error::Error;
 use crate::testkit::wire::{Asked, Fault, http_date};
 
 /// The body that is larger than any client takes.
@@ -45,6 +49,43 @@ pub(super) async fn rate_waits_for_retry_after_seconds(bench: &Bench<'_>) -> Res
 pub(super) async fn rate_waits_for_retry_after_date(bench: &Bench<'_>) -> Result<(), Stop> {
     let date = http_date((bench.clock)(), Duration::from_secs(90));
     waits(bench, Fault::status(429).header("retry-after", date), Duration::from_mins(1)).await
+}
+
+pub(super) async fn rate_waits_out_a_used_up_day(bench: &Bench<'_>) -> Result<(), Stop> {
+    waits(bench, Fault::status(429).header("retry-after", 6 * 3600), Duration::from_hours(6)).await
+}
+
+pub(super) async fn rate_holds_the_whole_account(bench: &Bench<'_>) -> Result<(), Stop> {
+    const HELD: Duration = Duration::from_secs(45);
+    let source = bench.daemon().connect()?;
+    let mut tasks = Vec::new();
+    for stream in bench.subject.connector.streams() {
+        for part in source.parts(stream).await?.into_iter().take(2) {
+            tasks.push(Task { stream: stream.name, part, span: Span::Since(None), resume: None });
+        }
+    }
+    let before = bench.wire.asked();
+    bench.wire.fail(0, 1, Fault::status(429).header("retry-after", HELD.as_secs()));
+    let pull = async |mut task: Task| {
+        for _ in 0..3 {
+            match source.pull(&task).await?.next {
+                Next::More(resume) => task.resume = Some(resume),
+                Next::Done(_) => break,
+            }
+        }
+        Ok::<_, Error>(())
+    };
+    for outcome in join_all(tasks.into_iter().map(pull)).await {
+        outcome?;
+    }
+    let journal = bench.wire.journal().split_off(before);
+    let refused = journal.first().map_or(0, |asked| asked.at.0);
+    // What was on its way already came at the same instant.
+    let early = journal.iter().find(|it| refused < it.at.0 && it.at.0 < refused + HELD.as_micros() as i64);
+    match early {
+        Some(asked) => Err(format!("{} was asked while the account was held", asked.address).into()),
+        None => Ok(()),
+    }
 }
 
 /// One such fault at the third request, and still everything comes.
@@ -95,7 +136,9 @@ pub(super) async fn error_that_stays_loses_nothing(bench: &Bench<'_>) -> Result<
             let _ = daemon.pass(None).await;
             bench.wire.heal();
             daemon.pass(None).await?;
-            same_as_fresh(&daemon).await?;
+            if daemon.living() != whole.living() {
+                same_as_fresh(&daemon).await?;
+            }
         }
     }
     Ok(())
@@ -127,6 +170,15 @@ pub(super) async fn error_garbage_is_no_data(bench: &Bench<'_>) -> Result<(), St
 
 pub(super) async fn error_body_too_large_is_refused(bench: &Bench<'_>) -> Result<(), Stop> {
     is_no_data(bench, Fault::body(200, &vec![b' '; HUGE])).await
+}
+
+pub(super) async fn error_redirect_is_not_followed(bench: &Bench<'_>) -> Result<(), Stop> {
+    const ELSEWHERE: &str = "https://elsewhere.example";
+    is_no_data(bench, Fault::status(302).header("location", format!("{ELSEWHERE}/things"))).await?;
+    if bench.wire.journal().iter().any(|asked| asked.host == ELSEWHERE) {
+        return Err("the credential went to another host".to_owned().into());
+    }
+    Ok(())
 }
 
 pub(super) async fn error_401_asks_for_a_credential_at_most_once(bench: &Bench<'_>) -> Result<(), Stop> {

@@ -10,7 +10,7 @@ use crate::connector::{Normalized, Record};
 use crate::settings::Settings;
 
 /// Records of each stream that are looked at.
-const LOOKED_AT: usize = 40;
+const LOOKED_AT: usize = 20;
 
 /// Some records of each stream, as they land.
 async fn records(bench: &Bench<'_>) -> Result<Vec<Record>, Stop> {
@@ -68,8 +68,7 @@ pub(super) async fn normalize_never_panics(bench: &Bench<'_>) -> Result<(), Stop
         json!({}),
     ];
     for record in records(bench).await? {
-        let body: Value =
-            serde_json::from_slice(record.body.as_deref().unwrap_or_default()).unwrap_or_default();
+        let body = record_body(&record);
         let mut paths = Vec::new();
         places(&body, &mut String::new(), &mut paths);
         for path in &paths {
@@ -78,8 +77,7 @@ pub(super) async fn normalize_never_panics(bench: &Bench<'_>) -> Result<(), Stop
                 if let Some(place) = broken.pointer_mut(path) {
                     *place = value.clone();
                 }
-                let body = Some(broken.to_string().into_bytes().into_boxed_slice());
-                let record = Record { body, ..record.clone() };
+                let record = with(&record, &broken);
                 if catch_unwind(AssertUnwindSafe(|| said(bench, &settings, &record))).is_err() {
                     return Err(format!("{} with {value} at {path} panics", record.stream).into());
                 }
@@ -111,16 +109,79 @@ fn places(value: &Value, path: &mut String, out: &mut Vec<String>) {
 pub(super) async fn normalize_ignores_unknown_fields(bench: &Bench<'_>) -> Result<(), Stop> {
     let settings = bench.vendor.settings();
     for record in records(bench).await? {
-        let mut body: Value =
-            serde_json::from_slice(record.body.as_deref().unwrap_or_default()).unwrap_or_default();
+        let mut body = record_body(&record);
         let Some(fields) = body.as_object_mut() else { continue };
         fields.insert("zz_new_in_the_next_version".to_owned(), json!({"a": [1]}));
-        let body = Some(body.to_string().into_bytes().into_boxed_slice());
-        if said(bench, &settings, &Record { body, ..record.clone() }) != said(bench, &settings, &record) {
+        if said(bench, &settings, &with(&record, &body)) != said(bench, &settings, &record) {
             return Err(format!("a new field changes what {} {} means", record.stream, record.id).into());
         }
     }
     Ok(())
+}
+
+pub(super) async fn normalize_takes_null_for_missing(bench: &Bench<'_>) -> Result<(), Stop> {
+    let settings = bench.vendor.settings();
+    for record in records(bench).await? {
+        let body = record_body(&record);
+        let mut paths = Vec::new();
+        places(&body, &mut String::new(), &mut paths);
+        for path in &paths {
+            let Some((parent, key)) = path.rsplit_once('/') else { continue };
+            let (mut null, mut missing) = (body.clone(), body.clone());
+            let Some(fields) = missing.pointer_mut(parent).and_then(Value::as_object_mut) else { continue };
+            fields.remove(&key.replace("~1", "/").replace("~0", "~"));
+            if let Some(place) = null.pointer_mut(path) {
+                *place = Value::Null;
+            }
+            let [null, missing] =
+                [null, missing].map(|body| said(bench, &settings, &with(&record, &body)).facts);
+            if null != missing {
+                return Err(format!("null at {path} of {} says more than nothing", record.stream).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn normalize_reads_times_of_any_offset(bench: &Bench<'_>) -> Result<(), Stop> {
+    let settings = bench.vendor.settings();
+    let mut times = 0;
+    for record in records(bench).await? {
+        let body = record_body(&record);
+        let before = said(bench, &settings, &record);
+        let mut paths = Vec::new();
+        places(&body, &mut String::new(), &mut paths);
+        for path in &paths {
+            let Some(text) = body.pointer(path).and_then(Value::as_str) else { continue };
+            let Some(elsewhere) = in_another_zone(text) else { continue };
+            times += 1;
+            let mut moved = body.clone();
+            if let Some(place) = moved.pointer_mut(path) {
+                *place = json!(elsewhere);
+            }
+            let after = said(bench, &settings, &with(&record, &moved));
+            // To say that it is not understood is fair.
+            if after.facts != before.facts && after.problems.is_empty() {
+                return Err(format!("{text} at {path} of {} is not {elsewhere}", record.stream).into());
+            }
+        }
+    }
+    if times == 0 { Err(Stop::Inapplicable) } else { Ok(()) }
+}
+
+/// The same instant as India writes it, if a text is one of UTC.
+fn in_another_zone(text: &str) -> Option<String> {
+    let at: jiff::Timestamp = text.strip_suffix('Z').filter(|it| it.contains('T')).and(text.parse().ok())?;
+    let offset = jiff::tz::Offset::from_seconds(19_800).ok()?;
+    Some(at.display_with_offset(offset).to_string())
+}
+
+fn record_body(record: &Record) -> Value {
+    serde_json::from_slice(record.body.as_deref().unwrap_or_default()).unwrap_or_default()
+}
+
+fn with(record: &Record, body: &Value) -> Record {
+    Record { body: Some(body.to_string().into_bytes().into_boxed_slice()), ..record.clone() }
 }
 
 pub(super) async fn normalize_names_what_it_speaks_of(bench: &Bench<'_>) -> Result<(), Stop> {

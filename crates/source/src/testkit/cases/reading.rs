@@ -77,6 +77,47 @@ pub(super) async fn check_says_that_a_credential_is_bad(bench: &Bench<'_>) -> Re
     }
 }
 
+pub(super) async fn check_says_that_a_permission_is_missing(bench: &Bench<'_>) -> Result<(), Stop> {
+    use NextStep::{FixConfig, Reauthorize, SkipPart, SkipStream};
+    bench.wire.fail(0, usize::MAX, Fault::status(403));
+    match bench.daemon().connect()?.check().await {
+        Err(error) if matches!(error.next, FixConfig | Reauthorize | SkipPart | SkipStream) => Ok(()),
+        Ok(findings) if !findings.is_empty() => Ok(()),
+        other => Err(format!("status 403 leads to {other:?}").into()),
+    }
+}
+
+pub(super) async fn logs_hold_no_personal_data(bench: &Bench<'_>) -> Result<(), Stop> {
+    const PERSON: &str = "canary.person@acme.example";
+    let mut daemon = bench.daemon();
+    let quoting = format!(
+        r#"{{"error": "no {PERSON}", "message": "no {PERSON}", "errors": [{{"message": "{PERSON}"}}]}}"#
+    );
+    for status in [None, Some(400), Some(403), Some(404), Some(429), Some(500), Some(200)] {
+        if let Some(status) = status {
+            bench.wire.fail(2, 12, Fault::body(status, quoting.as_bytes()));
+        }
+        if let Err(error) = daemon.connect()?.check().await {
+            daemon.said.push(format!("{error} {error:?}"));
+        }
+        // How it ends is another case's question.
+        let _ = daemon.pass(None).await;
+    }
+    let bodies = daemon.held.values().filter_map(|held| held.body.as_deref()).map(String::from_utf8_lossy);
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '@' | '.' | '-' | '_' | '+');
+    let mut people: BTreeSet<String> = BTreeSet::from([PERSON.to_owned()]);
+    for body in bodies {
+        let words = body.split(|c| !is_part(c)).filter(|word| word.contains('@') && word.len() > 5);
+        people.extend(words.map(str::to_owned));
+    }
+    let logged = bench.logged();
+    let said = std::iter::once(&logged).chain(&daemon.said);
+    match said.into_iter().find_map(|text| people.iter().find(|person| text.contains(*person))) {
+        Some(person) => Err(format!("{person} stands in a log or an error").into()),
+        None => Ok(()),
+    }
+}
+
 pub(super) async fn secrets_never_leak(bench: &Bench<'_>) -> Result<(), Stop> {
     let mut daemon = bench.daemon();
     let mut said = vec![format!("{:?}", bench.vendor.settings())];

@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tributary_core::Fact;
+use tributary_core::Time;
+use tributary_core::time::Zone;
 
-use super::{Bench, Halt, Stop, each_stream, same_as_fresh};
-use crate::connector::{Cursor, Part, Record, Resume, Span, Task};
+use super::{Bench, Halt, Stop, each_stream, loses_nothing, same_as_fresh};
+use crate::connector::{Cursor, Mode, Part, Resume, Span, Task};
 use crate::error::NextStep;
-use crate::testkit::Change;
+use crate::testkit::{Change, Trouble};
 
 /// More pages than any case has.
 const ENDLESS: usize = 5_000;
 
 /// Gives a vendor time to show what happened.
-async fn settle() {
+pub(super) async fn settle() {
     tokio::time::sleep(Duration::from_hours(2)).await;
 }
 
@@ -105,8 +106,41 @@ pub(super) async fn state_of_another_version_starts_anew(bench: &Bench<'_>) -> R
     Ok(())
 }
 
+pub(super) async fn state_rewound_changes_nothing(bench: &Bench<'_>) -> Result<(), Stop> {
+    let mut daemon = bench.daemon();
+    daemon.pass(None).await?;
+    let early = daemon.places();
+    settle().await;
+    update(bench, BTreeSet::first)?;
+    settle().await;
+    daemon.pass(None).await?;
+    let changes = daemon.changes;
+    daemon.rewind(early);
+    daemon.pass(None).await?;
+    match daemon.changes - changes {
+        0 => same_as_fresh(&daemon).await,
+        changed => Err(format!("{changed} records change because they are read again").into()),
+    }
+}
+
+pub(super) async fn state_recovers_from_a_wrong_clock(bench: &Bench<'_>) -> Result<(), Stop> {
+    // The server believes that it is the day after tomorrow, and is put right.
+    bench.wire.skew(Duration::from_hours(50));
+    let mut daemon = bench.daemon();
+    daemon.pass(None).await?;
+    bench.wire.skew(Duration::ZERO);
+    settle().await;
+    update(bench, BTreeSet::first)?;
+    settle().await;
+    daemon.pass(None).await?;
+    same_as_fresh(&daemon).await
+}
+
 /// After a first pass something changes, time passes, and a second pass sees it.
-async fn sees(bench: &Bench<'_>, change: impl Fn(&'static str) -> Option<String>) -> Result<(), Stop> {
+pub(super) async fn sees(
+    bench: &Bench<'_>,
+    change: impl Fn(&'static str) -> Option<String>,
+) -> Result<(), Stop> {
     let mut daemon = bench.daemon();
     daemon.pass(None).await?;
     settle().await;
@@ -134,12 +168,12 @@ pub(super) async fn incremental_sees_what_shows_late(bench: &Bench<'_>) -> Resul
     let mut daemon = bench.daemon();
     daemon.pass(None).await?;
     settle().await;
-    if !bench.vendor.lag(Duration::from_mins(1)) {
+    if !bench.vendor.trouble(Trouble::Lag(Duration::from_mins(1))) {
         return Err(Stop::Inapplicable);
     }
     update(bench, BTreeSet::first)?;
     // What came later shows earlier.
-    bench.vendor.lag(Duration::ZERO);
+    bench.vendor.trouble(Trouble::Lag(Duration::ZERO));
     tokio::time::sleep(Duration::from_secs(1)).await;
     update(bench, BTreeSet::last)?;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -168,6 +202,8 @@ pub(super) async fn incremental_sees_changes_of_one_instant(bench: &Bench<'_>) -
     }
     update(bench, BTreeSet::first)?;
     settle().await;
+    // A list that was interrupted is finished first.
+    daemon.pass(None).await?;
     daemon.pass(None).await?;
     same_as_fresh(&daemon).await
 }
@@ -185,63 +221,64 @@ pub(super) async fn incremental_bears_a_skewed_clock(bench: &Bench<'_>) -> Resul
     same_as_fresh(&daemon).await
 }
 
-pub(super) async fn delete_is_seen(bench: &Bench<'_>) -> Result<(), Stop> {
-    sees(bench, |stream| {
-        let ids = bench.vendor.ids(stream);
-        bench.vendor.change(stream, Change::Delete(ids.iter().nth(ids.len() / 2)?))
-    })
-    .await
-}
-
-pub(super) async fn delete_waits_for_a_complete_walk(bench: &Bench<'_>) -> Result<(), Stop> {
+pub(super) async fn incremental_reads_little_more_than_what_changed(bench: &Bench<'_>) -> Result<(), Stop> {
     let mut daemon = bench.daemon();
     daemon.pass(None).await?;
-    let living: Vec<_> = daemon.living().into_keys().map(|(stream, id)| (stream, id.to_owned())).collect();
-    for page in 1..60 {
-        let ended = daemon.pass(Some(page)).await;
-        let now = daemon.living();
-        if let Some((stream, id)) =
-            living.iter().find(|(stream, id)| !now.contains_key(&(*stream, id.as_str())))
-        {
-            return Err(format!("{stream} {id} is taken for deleted in the middle of a walk").into());
-        }
-        match ended {
-            Ok(()) => break,
-            Err(Halt::Killed) => {}
-            Err(halt) => return Err(halt.into()),
+    let first = std::mem::take(&mut daemon.came);
+    // What changed last of all is read again and again, whatever it is: let it be one record.
+    update(bench, BTreeSet::first)?;
+    // Longer than anybody looks back.
+    tokio::time::sleep(Duration::from_hours(24 * 200)).await;
+    daemon.pass(None).await?;
+    daemon.came.clear();
+    update(bench, BTreeSet::last)?;
+    settle().await;
+    daemon.pass(None).await?;
+    let streams = bench.subject.connector.streams().iter().filter(|stream| stream.mode == Mode::Keyset);
+    for stream in streams {
+        let count =
+            |came: &std::collections::BTreeMap<&str, usize>| came.get(stream.name).copied().unwrap_or(0);
+        let (all, again) = (count(&first), count(&daemon.came));
+        if all >= 10 && again > all / 2 {
+            return Err(
+                format!("{}: {again} of {all} records are read for one that changed", stream.name).into()
+            );
         }
     }
     Ok(())
 }
 
-pub(super) async fn merge_is_followed(bench: &Bench<'_>) -> Result<(), Stop> {
+/// Instants around which clocks and calendars jump: a quarter of an hour before the second half past two of Berlin's
+/// longest day, and so on.
+const JUMPS: [&str; 5] = [
+    "2026-10-25T00:35:00Z",
+    "2026-11-01T05:35:00Z",
+    "2026-12-31T22:45:00Z",
+    "2027-03-28T00:45:00Z",
+    "2028-02-28T23:45:00Z",
+];
+
+pub(super) async fn incremental_bears_days_of_other_lengths(bench: &Bench<'_>) -> Result<(), Stop> {
     let mut daemon = bench.daemon();
     daemon.pass(None).await?;
-    settle().await;
-    let merged = each_stream(bench, |stream| {
-        let ids = bench.vendor.ids(stream);
-        let (loser, winner) = (ids.first()?, ids.last()?);
-        let stays = bench.vendor.change(stream, Change::Merge { loser, winner })?;
-        Some((stream, loser.clone(), stays))
-    })?;
-    settle().await;
-    daemon.pass(None).await?;
-    same_as_fresh(&daemon).await?;
-    let settings = bench.vendor.settings();
-    let facts: Vec<Fact> = daemon
-        .held
-        .iter()
-        .flat_map(|((stream, id), held)| {
-            let record =
-                Record { stream, id: id.clone(), stamp: None, body: held.body.clone(), origin: None };
-            bench.subject.connector.normalize(&settings, &record).facts
-        })
-        .collect();
-    for (stream, loser, winner) in merged {
-        let is_it = |fact: &Fact| matches!(fact, Fact::Merge(it) if it.loser == loser && it.winner == winner);
-        if !facts.iter().any(is_it) {
-            return Err(format!("nothing says that {stream} {loser} is {winner} now").into());
+    let mut changed = 0;
+    for jump in JUMPS {
+        let at = Time::parse(jump, &Zone::default()).map_err(|error| error.to_string())?;
+        let until = at.0.saturating_sub((bench.clock)().0).max(0) as u64;
+        tokio::time::sleep(Duration::from_micros(until)).await;
+        for _ in 0..2 {
+            // Another record each time: what is lost must not come with its next change.
+            let change = |stream: &'static str| {
+                let made = bench.vendor.change(stream, Change::Create);
+                let ids = bench.vendor.ids(stream);
+                made.or_else(|| bench.vendor.change(stream, Change::Update(ids.iter().nth(changed)?)))
+            };
+            changed += each_stream(bench, change).map_or(0, |_| 1);
+            tokio::time::sleep(Duration::from_mins(10)).await;
+            daemon.pass(None).await?;
         }
     }
-    Ok(())
+    tokio::time::sleep(Duration::from_hours(30)).await;
+    daemon.pass(None).await?;
+    if changed == 0 { Err(Stop::Inapplicable) } else { loses_nothing(&daemon).await.map(drop) }
 }
