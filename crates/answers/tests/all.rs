@@ -299,6 +299,18 @@ fn the_policy_may_change_too() {
 }
 
 #[test]
+fn what_is_set_to_what_it_is_changes_nothing() {
+    for (name, value) in
+        [("w.first", "0.3"), ("w.missing", "pro_rata"), ("lookback_days", "none"), ("whose", "all")]
+    {
+        let answer = &what_if_set(&["w"], &[(name, value)]).unwrap()[0];
+        assert!(answer.rows.iter().all(|row| row.difference_minor == 0), "{name}: {:?}", answer.rows);
+        assert_eq!(answer.stamp.config_hash, answer.saved_config_hash, "{name}");
+        assert_eq!(answer.changes[0].from, value);
+    }
+}
+
+#[test]
 fn any_field_of_a_model_may_change() {
     for (model, name, text, from, expected) in [
         ("linear", "linear.half_life_days", "2", "none", ("site", 3_333, 9_771)),

@@ -265,6 +265,11 @@ impl<'m> Seen<'m> {
             bound.weigh(journeys, journey, &mut self.weights[which], &mut |place, rule| {
                 rules[place].push(rule);
             });
+            // A touch that counts only as a milestone has a part where nothing else is left.
+            for (rules, _) in rules.iter_mut().zip(&self.weights[which]).filter(|(_, weight)| **weight > 0.0)
+            {
+                rules.retain(|rule| !rule.leaves_out());
+            }
             self.shares[which].clear();
             money::split(minor, &self.weights[which], &mut self.shares[which]);
         }

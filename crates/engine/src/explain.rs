@@ -27,6 +27,9 @@ pub struct Credit {
     pub credit_minor: i64,
     /// The rules that gave it, such as `first + lead`; empty where none did.
     pub rule: String,
+    /// Why the model gives it nothing, where it leaves the touch out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
 }
 
 /// Explains one journey under some models.
@@ -49,15 +52,21 @@ pub fn explain(
     let mut weights = Vec::new();
     for model in models {
         let mut rules = vec![Vec::new(); rows.len()];
-        model
-            .bind(journeys)
-            .weigh(journeys, journey, &mut weights, &mut |touch, rule| rules[touch].push(rule.to_string()));
+        let mut left_out = vec![None; rows.len()];
+        model.bind(journeys).weigh(journeys, journey, &mut weights, &mut |touch, rule| {
+            if rule.leaves_out() {
+                left_out[touch] = Some(rule.to_string());
+            } else {
+                rules[touch].push(rule.to_string());
+            }
+        });
         let mut shares = Vec::new();
         money::split(minor, &weights, &mut shares);
         for (index, touch) in touches.iter_mut().enumerate() {
             let (weight, credit_minor) = (weights[index], shares[index]);
             let rule = if weight > 0.0 { rules[index].join(" + ") } else { String::new() };
-            touch.credits.push(Credit { weight, credit_minor, rule });
+            let left_out = left_out[index].take().filter(|_| weight <= 0.0);
+            touch.credits.push(Credit { weight, credit_minor, rule, left_out });
         }
     }
     touches

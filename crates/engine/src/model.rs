@@ -138,6 +138,13 @@ pub enum Rule<'a> {
     },
 }
 
+impl Rule<'_> {
+    /// Whether the touch counts for nothing by it.
+    pub fn leaves_out(&self) -> bool {
+        matches!(self, Self::OnlyAsAnchor | Self::TooOld | Self::Outsider(_) | Self::Excluded { .. })
+    }
+}
+
 impl fmt::Display for Rule<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

@@ -103,7 +103,7 @@ async fn what_was_planted_is_what_the_reports_say() {
             let id = &world.deals[revival.deal].id;
             let is_theirs = |journey: &&Journey| match journey.subject {
                 Subject::Deal(deal) => data.book.terms.get(data.book.deals[deal].key) == Some(id),
-                Subject::Lead(_) => false,
+                Subject::Lead(_) | Subject::Account => false,
             };
             let journey = journeys.list.iter().find(is_theirs).unwrap();
             let rows = journeys.touches(journey).iter().map(|row| *row as usize);
@@ -168,6 +168,15 @@ fn touches_by_rep(world: &World) -> BTreeMap<String, u64> {
     count(reps.map(|rep| world.reps[rep].name.clone()))
 }
 
+/// What every rule model and preset gives each person and channel.
+async fn credits(store: &Store) -> Vec<tributary_engine::Attribution> {
+    let data = load(store, &rules(), None).await.unwrap();
+    let names = [Model::names(), Model::presets()].concat();
+    let models: Vec<Model> = names.iter().map(|name| Model::builtin(name).unwrap()).collect();
+    let by = |by| attribution::attribute(&data, &question(data.as_of), &models, by);
+    [By::Person, By::Channel].into_iter().flat_map(by).map(|answer| answer.credit).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn files_shuffled_cut_and_doubled_are_the_same_company() {
     let world = build(&Plan::with_accounts(30));
@@ -194,6 +203,7 @@ async fn files_shuffled_cut_and_doubled_are_the_same_company() {
         import(&here, &whole).await;
         import(&there, &cut).await;
         digests.extend([here.digest().await.unwrap(), there.digest().await.unwrap()]);
+        assert_eq!(credits(&here).await, credits(&there).await);
         // Once more: nothing changes.
         import(&there, &cut).await;
         digests.insert(there.digest().await.unwrap());

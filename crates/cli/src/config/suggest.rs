@@ -8,13 +8,17 @@ pub(crate) fn hint(unknown: &str, known: &[&str]) -> String {
     }
 }
 
-/// The nearest known word, if it is near enough to be a slip of the fingers.
+/// The nearest known word, if it is near enough to be a slip of the fingers; else the only one that begins so.
 fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
     let unknown = unknown.to_lowercase();
     let near = |word: &str| (distance(&unknown, &word.to_lowercase()), word.len().abs_diff(unknown.len()));
     let best = known.iter().min_by_key(|word| near(word))?;
     let most = (unknown.chars().count().max(3) / 3).min(3);
-    (near(best).0 <= most).then_some(best)
+    if near(best).0 <= most {
+        return Some(best);
+    }
+    let mut longer = known.iter().filter(|word| word.starts_with(&unknown));
+    longer.next().filter(|_| longer.next().is_none() && unknown.chars().count() > 2).copied()
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other.
@@ -49,6 +53,7 @@ mod tests {
             ("domain", "did you mean `domains`?"),
             ("timezone", "did you mean `time_zone`?"),
             ("tyrton", "did you mean `tryton`?"),
+            ("dom", "did you mean `domains`?"),
         ] {
             assert_eq!(hint(unknown, &known), expected);
         }

@@ -377,18 +377,18 @@ trait Why {
 }
 
 impl Why for Explanation {
-    /// The rules that gave a touch its weight, models of one rule together.
+    /// The rules that gave a touch its weight or none, models of one rule together.
     fn why(&self, line: &tributary_answers::explanation::Line) -> String {
         if let Some(outside) = &line.outside {
             return outside.clone();
         }
         let mut rules: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (model, credit) in
-            self.models.iter().zip(&line.credits).filter(|(_, credit)| !credit.rule.is_empty())
-        {
-            match rules.iter_mut().find(|(rule, _)| *rule == credit.rule) {
+        for (model, credit) in self.models.iter().zip(&line.credits) {
+            let given = Some(credit.rule.as_str()).filter(|rule| !rule.is_empty());
+            let Some(why) = given.or(credit.left_out.as_deref()) else { continue };
+            match rules.iter_mut().find(|(rule, _)| *rule == why) {
                 Some((_, models)) => models.push(model),
-                None => rules.push((&credit.rule, vec![model])),
+                None => rules.push((why, vec![model])),
             }
         }
         rules

@@ -2,13 +2,16 @@
 
 use tributary_core::Currency;
 use tributary_engine::By;
-use tributary_engine::differ::Why;
+use tributary_engine::differ::{Part, Reason, Sum, Why};
 
 use super::report::{change, credit, key, unit};
 use super::{Cell, Table};
 
 /// Deals that are shown; JSON has more.
 const SHOWN: usize = 10;
+
+/// Reasons that are shown one by one; JSON has all.
+const REASONS: usize = 15;
 
 /// The tables of one pair of models.
 pub(super) fn tables(why: &Why, by: By, currency: Option<Currency>) -> Vec<Table> {
@@ -54,7 +57,8 @@ fn reasons(why: &Why, currency: Option<Currency>) -> Table {
         why.deals_that_differ, why.deals_compared
     );
     let mut table = Table::new(columns).title(title);
-    for reason in &why.reasons {
+    let (shown, others) = why.reasons.split_at(why.reasons.len().min(REASONS));
+    for reason in shown {
         let [one, other] = reason.under.clone().map(Cell::Text);
         let sum = &reason.sum;
         table.row(vec![
@@ -67,6 +71,22 @@ fn reasons(why: &Why, currency: Option<Currency>) -> Table {
             change(sum.difference_minor, currency),
         ]);
     }
+    let sum = |of: fn(&Sum) -> i64, reasons: &[Reason]| reasons.iter().map(|it| of(&it.sum)).sum();
+    let mut total = |name: String, reasons: &[Reason]| {
+        table.total(vec![
+            Cell::Text(name),
+            Cell::Nothing,
+            Cell::Count(reasons.iter().map(|it| it.sum.touches).sum()),
+            Cell::Nothing,
+            credit(sum(|it| it.credit_minor[0], reasons), currency),
+            credit(sum(|it| it.credit_minor[1], reasons), currency),
+            change(sum(|it| it.difference_minor, reasons), currency),
+        ]);
+    };
+    if !others.is_empty() {
+        total(format!("{} smaller reasons", others.len()), others);
+    }
+    total("all reasons".to_owned(), &why.reasons);
     table
 }
 
@@ -81,7 +101,9 @@ fn keys(why: &Why, by: By, currency: Option<Currency>) -> Table {
     let mut table = Table::new(columns)
         .title(format!("{} gives more or less than {}, and mostly why", why.models[1], why.models[0]));
     for it in &why.keys {
-        let Some(most) = it.because.first() else { continue };
+        // The largest part that points the way of the whole.
+        let same_way = |part: &&Part| part.difference_minor.signum() == it.difference_minor.signum();
+        let Some(most) = it.because.iter().find(same_way).or(it.because.first()) else { continue };
         table.row(vec![
             key(by, it.key.as_ref(), it.label.as_ref()),
             change(it.difference_minor, currency),

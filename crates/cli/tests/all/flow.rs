@@ -129,7 +129,7 @@ fn a_setting_that_is_none_gets_a_suggestion() {
     let folder = imported();
     for (setting, told) in [
         ("w.frist=0.4", "no setting `w.frist`\nhint: did you mean `w.first`?"),
-        ("lookback=180", "no setting `lookback`\nhint: "),
+        ("lookback=180", "no setting `lookback`\nhint: did you mean `lookback_days`?"),
         ("w.first", "--set: `w.first` is no setting\nhint: expected NAME=VALUE"),
         ("w.first=lots", "w.first: invalid type"),
         ("ww.first=0.4", "no model is called `ww`\nhint: did you mean `w`?"),

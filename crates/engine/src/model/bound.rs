@@ -251,29 +251,44 @@ impl<'m> Bound<'m> {
         told: &mut dyn FnMut(usize, Rule<'m>),
     ) {
         self.kept.clear();
+        let may_keep_all = self.model.spec().if_all_excluded == IfAllExcluded::Keep;
+        for (place, row) in rows.iter().enumerate() {
+            match self.left_out(journeys, journey, *row as usize) {
+                None => self.kept.push(place),
+                Some(_) if may_keep_all => {}
+                Some(rule) => told(place, rule),
+            }
+        }
+        if may_keep_all && self.kept.is_empty() {
+            self.kept.extend(0..rows.len());
+        } else if may_keep_all {
+            for (place, row) in rows.iter().enumerate() {
+                if let Some(rule) = self.left_out(journeys, journey, *row as usize) {
+                    told(place, rule);
+                }
+            }
+        }
+    }
+
+    /// The rule by which a touch does not count.
+    fn left_out(&self, journeys: &Journeys<'_>, journey: &Journey, row: usize) -> Option<Rule<'m>> {
         let spec = self.model.spec();
         let touches = &journeys.book.touches;
+        let at = touches.at[row];
         let since = spec
             .lookback_days
             .map(|days| Time(journey.end.0.saturating_sub((days * DAY_MICROS as f64) as i64)));
-        for (place, row) in rows.iter().enumerate() {
-            let row = *row as usize;
-            let at = touches.at[row];
-            if since.is_some_and(|since| at < since) {
-                told(place, Rule::TooOld);
-            } else if spec.whose != Whose::All && !journeys.counts(journey, spec.whose, touches.person[row]) {
-                told(place, Rule::Outsider(spec.whose));
-            } else if let Some(out) = self.excluded.iter().find(|it| it.fits(journeys, journey, row)) {
-                told(place, Rule::Excluded { dimension: out.name, value: out.value, after: None });
-            } else if let Some((after, out)) = self.excluded_after(journeys, journey, row, at) {
-                told(place, Rule::Excluded { dimension: out.name, value: out.value, after: Some(after) });
-            } else {
-                self.kept.push(place);
-            }
+        if since.is_some_and(|since| at < since) {
+            return Some(Rule::TooOld);
         }
-        if self.kept.is_empty() && spec.if_all_excluded == IfAllExcluded::Keep {
-            self.kept.extend(0..rows.len());
+        if spec.whose != Whose::All && !journeys.counts(journey, spec.whose, touches.person[row]) {
+            return Some(Rule::Outsider(spec.whose));
         }
+        if let Some(it) = self.excluded.iter().find(|it| it.fits(journeys, journey, row)) {
+            return Some(Rule::Excluded { dimension: it.name, value: it.value, after: None });
+        }
+        let (after, it) = self.excluded_after(journeys, journey, row, at)?;
+        Some(Rule::Excluded { dimension: it.name, value: it.value, after: Some(after) })
     }
 
     fn excluded_after(

@@ -112,6 +112,18 @@ fn what_one_model_leaves_unattributed_moves_too() {
 }
 
 #[test]
+fn what_is_excluded_and_kept_after_all_is_told_by_what_it_gets() {
+    let why = why(&["direct@1 direct@2 | close=9 usd=10.00"], "first", "last_non_direct");
+    assert_eq!(
+        reasons(&why),
+        [
+            "first under first, given nothing under last_non_direct: 1 in 1, -1000",
+            "given nothing under first, last under last_non_direct: 1 in 1, +1000",
+        ]
+    );
+}
+
+#[test]
 fn influence_is_the_whole_amount_of_every_deal_touched() {
     let book = story::book(&[
         "a@1 a@2 b@3 | close=9 usd=10.00 | close=2.5 usd=5.00",

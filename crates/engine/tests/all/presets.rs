@@ -1,7 +1,9 @@
 //! Every preset's documented rule, touch by touch: one touch, two, no middle, a shared touch, a skipped stage, after
 //! the close.
 
-use tributary_engine::{Goal, Policy};
+use tributary_core::Currency;
+use tributary_engine::explain::explain;
+use tributary_engine::{Goal, Model, Policy, Rates, journeys};
 
 use crate::story::{check, check_under, day, goal, policy, rules};
 
@@ -83,6 +85,14 @@ fn marketo_sees_neither_sales_nor_impressions_nor_visits_after_the_opportunity()
          ad: left out: kind visit after opportunity"
     );
     check("call@1:team=sales | close=9 usd=1.00", "marketo_u", "nothing 1.00");
+    let book = crate::story::book(&["call@1:team=sales form@2 | close=9 usd=1.00"]);
+    let found = journeys(&book, &policy());
+    let models = [Model::builtin("marketo_u").unwrap()];
+    let told = explain(&found, &found.list[0], &models, &Rates::default(), Currency::USD);
+    let why: Vec<_> =
+        told.iter().map(|it| (it.credits[0].rule.as_str(), it.credits[0].left_out.as_deref())).collect();
+    assert_eq!(why[0], ("", Some("left out: team sales")));
+    assert_eq!(why[1], ("first + lead", None));
 }
 
 #[test]
