@@ -1,5 +1,6 @@
 //! Loads what the questions are asked of.
 
+use tributary_core::book::Columns;
 use tributary_core::{Book, Currency, Time};
 use tributary_derive::{Rules, update};
 use tributary_engine::Rates;
@@ -22,17 +23,22 @@ pub struct Data {
     pub coverage: Vec<StreamCoverage>,
 }
 
-/// Loads the book as it is now, or as it was known at a time.
+/// Loads the book as it is now, the columns that the question needs, or all of it as it was known at a time.
 ///
 /// As it is now is what was derived last: bring that up to date first.
-pub async fn load(store: &Store, rules: &Rules, as_of: Option<Time>) -> Result<Data, AnswerError> {
+pub async fn load(
+    store: &Store,
+    rules: &Rules,
+    as_of: Option<Time>,
+    columns: Columns,
+) -> Result<Data, AnswerError> {
     let latest = store.last_observed().await?.ok_or(AnswerError::Empty)?;
     let (book, rates, as_of) = match as_of {
         Some(at) => {
             let (book, rates) = update::book_as_of(store, rules, at).await?;
             (book, rates, at)
         }
-        None => (store.load_book().await?, store.rates().await?, latest),
+        None => (store.load_book(columns).await?, store.rates().await?, latest),
     };
     Ok(Data { book, rates: read_rates(rates), as_of, coverage: store.coverage().await? })
 }

@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tributary_answers::load;
+use tributary_core::book::Columns;
 use tributary_core::{Currency, Time};
 use tributary_derive::{Rules, update};
 use tributary_engine::{By, Model, Policy, attribute, journeys};
@@ -47,7 +48,7 @@ async fn measure(touches: u64) -> Result<(), Failed> {
     let sqlite = format!("sqlite:{}", folder.path().join("tributary.db").display());
     let store = import("sqlite", &sqlite, &files, &rules).await?;
     let start = Instant::now();
-    let data = load(&store, &rules, None).await?;
+    let data = load(&store, &rules, None, Columns::ALL).await?;
     let book_touches = data.book.touches.len();
     say(
         "load the book",

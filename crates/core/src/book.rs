@@ -1,10 +1,17 @@
 //! The columnar book: every account's timeline and deals, as the engine reads them.
 //!
-//! `derive` writes it chunk by chunk, `store` keeps the chunks as blobs, and a process appends them into one
-//! book. Touches are columns, sorted by account and then by time, so that a journey is a range of rows; all
-//! else is few enough to be rows. Not responsible for which touches count for a deal: that is a journey.
+//! `derive` writes it chunk by chunk, `store` keeps the chunks column by column, and a process appends the columns
+//! that its question needs into one book. Touches are columns, sorted by account and then by time, so that a journey
+//! is a range of rows; all else is few enough to be rows. Not responsible for which touches count for a deal: that
+//! is a journey.
+//!
+//! A column of touches that was not loaded is empty, and a name that was not loaded is [`Term::UNREAD`]: to read
+//! either is a mistake in the program, and panics.
 
 mod chunk;
+mod column;
+mod layers;
+mod weights;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,10 +19,13 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 pub use crate::fact::{Direction, Outcome, Silent};
-use crate::id::{AccountId, DealId, PersonId, TouchId};
+use crate::id::{AccountId, DealId, Hash, PersonId, TouchId};
 use crate::money::Money;
 use crate::time::Time;
-pub use chunk::ChunkError;
+pub use chunk::{Chunk, ChunkError};
+pub use column::{Column, Columns};
+pub use layers::{Assembly, Keys, Merged, Place, merge};
+pub use weights::Weights;
 
 /// A number for a text of the book; [`Term::NONE`] where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,6 +34,9 @@ pub struct Term(pub u32);
 impl Term {
     /// No text: the touch has no such dimension.
     pub const NONE: Self = Self(0);
+
+    /// A text that was not loaded: [`Terms::get`] panics on it.
+    pub const UNREAD: Self = Self(u32::MAX);
 
     /// Whether there is no text.
     pub fn is_none(self) -> bool {
@@ -70,7 +83,10 @@ impl Terms {
     }
 
     /// The text of a number, `None` for [`Term::NONE`].
+    ///
+    /// Panics on [`Term::UNREAD`]: the question did not say that it needs this name.
     pub fn get(&self, term: Term) -> Option<&str> {
+        assert!(term != Term::UNREAD, "the name was not loaded: the question's columns lack it");
         if term.is_none() { None } else { self.texts.get(term.0 as usize).map(String::as_str) }
     }
 
@@ -192,7 +208,7 @@ pub struct Touches {
     /// The source that told of it first in order of evidence.
     pub source: Vec<Term>,
     /// The source's own weight in millionths, read only by models that say `use_weight`. Zero: kept, but in no journey.
-    pub weight: Vec<u32>,
+    pub weight: Weights,
 }
 
 impl Touches {
@@ -222,17 +238,30 @@ impl Touches {
         self.weight.push(touch.weight);
     }
 
-    fn truncate(&mut self, length: usize) {
-        let Self { id, at, person, kind, direction, channel, campaign, content, team, actor, source, weight } =
-            self;
-        id.truncate(length);
-        at.truncate(length);
-        person.truncate(length);
-        direction.truncate(length);
-        weight.truncate(length);
-        for column in [kind, channel, campaign, content, team, actor, source] {
-            column.truncate(length);
-        }
+    /// The columns of terms.
+    fn terms(&self) -> [(Column, &Vec<Term>); 7] {
+        [
+            (Column::Kind, &self.kind),
+            (Column::Channel, &self.channel),
+            (Column::Campaign, &self.campaign),
+            (Column::Content, &self.content),
+            (Column::Team, &self.team),
+            (Column::Actor, &self.actor),
+            (Column::Source, &self.source),
+        ]
+    }
+
+    /// The columns of terms, to be filled.
+    fn terms_mut(&mut self) -> [(Column, &mut Vec<Term>); 7] {
+        [
+            (Column::Kind, &mut self.kind),
+            (Column::Channel, &mut self.channel),
+            (Column::Campaign, &mut self.campaign),
+            (Column::Content, &mut self.content),
+            (Column::Team, &mut self.team),
+            (Column::Actor, &mut self.actor),
+            (Column::Source, &mut self.source),
+        ]
     }
 }
 
@@ -259,7 +288,7 @@ pub struct Touch {
 pub struct Book {
     /// The texts that all [`Term`]s below stand for.
     pub terms: Terms,
-    /// The accounts, by id.
+    /// The accounts, by [entry](Self::entry).
     pub accounts: Vec<Account>,
     /// The people, account by account.
     pub people: Vec<Person>,
@@ -267,4 +296,116 @@ pub struct Book {
     pub deals: Vec<Deal>,
     /// The touches, account by account.
     pub touches: Touches,
+    /// Which columns are loaded; of a book that was not loaded but made, all.
+    pub columns: Columns,
+}
+
+/// What the terms of one book are in another, as far as they were asked.
+#[derive(Clone, Debug)]
+pub struct Translation(Vec<Term>);
+
+impl Translation {
+    /// Nothing asked so far.
+    pub fn of(from: &Terms) -> Self {
+        let mut known = vec![Term::UNREAD; from.len()];
+        known[0] = Term::NONE;
+        Self(known)
+    }
+
+    fn translate(&mut self, term: Term, from: &Terms, to: &mut Terms) -> Term {
+        if term == Term::UNREAD {
+            return term;
+        }
+        let known = &mut self.0[term.0 as usize];
+        if *known == Term::UNREAD {
+            *known = from.get(term).map_or(Term::NONE, |text| to.intern(text));
+        }
+        *known
+    }
+}
+
+impl Book {
+    /// An empty book that will have these columns.
+    pub fn with_columns(columns: Columns) -> Self {
+        Self { columns, ..Self::default() }
+    }
+
+    /// What names an account's place: the account, or the deal or person that has none.
+    pub fn entry(&self, account: &Account) -> Hash {
+        let person = || self.people[account.people.clone()].first().map(|person| person.id.0);
+        let deal = || self.deals[account.deals.clone()].first().map(|deal| deal.id.0);
+        account.id.map(|id| id.0).or_else(deal).or_else(person).unwrap_or_default()
+    }
+
+    /// Appends some accounts of another book, with the columns that this one has.
+    pub fn append(&mut self, from: &Self, accounts: Range<usize>, translation: &mut Translation) {
+        let accounts = &from.accounts[accounts];
+        let (Some(first), Some(last)) = (accounts.first(), accounts.last()) else { return };
+        let (people, deals) = (first.people.start..last.people.end, first.deals.start..last.deals.end);
+        let touches = first.touches.start..last.touches.end;
+        let (to_people, to_deals, to_touches) = (self.people.len(), self.deals.len(), self.touches.len());
+        let terms = &mut self.terms;
+        let mut moved = |term: Term| translation.translate(term, &from.terms, terms);
+        let person = |row: u32| row - people.start as u32 + to_people as u32;
+
+        let columns = self.columns;
+        for ((column, to), (_, from)) in self.touches.terms_mut().into_iter().zip(from.touches.terms()) {
+            if columns.has(column) {
+                to.extend(from[touches.clone()].iter().map(|term| moved(*term)));
+            }
+        }
+        let (to, t) = (&mut self.touches, &from.touches);
+        to.at.extend_from_slice(&t.at[touches.clone()]);
+        to.weight.append(&t.weight, touches.clone());
+        if columns.has(Column::Id) {
+            to.id.extend_from_slice(&t.id[touches.clone()]);
+        }
+        if columns.has(Column::Person) {
+            let rows = t.person[touches.clone()].iter();
+            to.person.extend(rows.map(|row| if *row == NOBODY { NOBODY } else { person(*row) }));
+        }
+        if columns.has(Column::Direction) {
+            to.direction.extend_from_slice(&t.direction[touches.clone()]);
+        }
+
+        let pairs = |list: &[(Term, Term)], moved: &mut dyn FnMut(Term) -> Term| {
+            list.iter().map(|(name, value)| (moved(*name), moved(*value))).collect::<Vec<_>>()
+        };
+        self.people.extend(from.people[people.clone()].iter().map(|it| Person {
+            key: moved(it.key),
+            label: moved(it.label),
+            role: moved(it.role),
+            ..it.clone()
+        }));
+        self.deals.extend(from.deals[deals.clone()].iter().map(|it| {
+            let member = |it: &Member| Member { person: person(it.person), role: moved(it.role), ..*it };
+            let committee = it.committee.iter().map(member).collect();
+            Deal {
+                id: it.id,
+                key: moved(it.key),
+                label: moved(it.label),
+                amount: it.amount,
+                created_at: it.created_at,
+                closed_at: it.closed_at,
+                outcome: it.outcome,
+                stage: moved(it.stage),
+                owner: moved(it.owner),
+                pipeline: moved(it.pipeline),
+                stages: it.stages.iter().map(|(stage, at)| (moved(*stage), *at)).collect(),
+                committee,
+                attributes: pairs(&it.attributes, &mut moved),
+            }
+        }));
+        let shift =
+            |range: &Range<usize>, from: usize, to: usize| range.start - from + to..range.end - from + to;
+        self.accounts.extend(accounts.iter().map(|it| Account {
+            id: it.id,
+            key: moved(it.key),
+            label: moved(it.label),
+            touches: shift(&it.touches, touches.start, to_touches),
+            people: shift(&it.people, people.start, to_people),
+            deals: shift(&it.deals, deals.start, to_deals),
+            attributes: pairs(&it.attributes, &mut moved),
+        }));
+    }
 }

@@ -1,30 +1,10 @@
-//! A cluster's accounts as entries of the columnar book, and which chunk each entry lives in.
+//! A cluster's accounts as entries of the columnar book.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tributary_core::book::{self, Book, NOBODY, Term};
-use tributary_core::id::{AccountId, Hash, PersonId};
+use tributary_core::id::{AccountId, PersonId};
 use tributary_store::derived::{ClusterRows, Deal, Person, Touch};
-
-/// A chunk holds at most about twice as many entries.
-pub const ENTRIES: u64 = 2048;
-
-/// How many leading bits of an entry's key choose its chunk, for so many entries in all.
-pub fn place_bits(entries: u64) -> u32 {
-    entries.div_ceil(ENTRIES).next_power_of_two().trailing_zeros()
-}
-
-/// The chunk of an entry.
-pub fn place(key: Hash, bits: u32) -> i64 {
-    if bits == 0 { 0 } else { ((key.short() as u64) >> (64 - bits)) as i64 }
-}
-
-/// What names an entry: the account, or the person or deal that has none.
-pub fn entry_key(book: &Book, account: &book::Account) -> Hash {
-    let person = || book.people[account.people.clone()].first().map(|person| person.id.0);
-    let deal = || book.deals[account.deals.clone()].first().map(|deal| deal.id.0);
-    account.id.map(|id| id.0).or_else(deal).or_else(person).unwrap_or_default()
-}
 
 /// Appends a cluster's entries to a book: its accounts, then people and deals without one.
 pub fn append(book: &mut Book, rows: &ClusterRows) {
@@ -179,71 +159,4 @@ impl Entry<'_> {
 
 fn pairs(book: &mut Book, attributes: &BTreeMap<String, String>) -> Vec<(Term, Term)> {
     attributes.iter().map(|(name, value)| (book.terms.intern(name), book.terms.intern(value))).collect()
-}
-
-/// Copies one entry of another book.
-pub fn copy(to: &mut Book, from: &Book, account: &book::Account) {
-    let start = to.people.len() as u32;
-    let moved =
-        |to: &mut Book, term: Term| from.terms.get(term).map_or(Term::NONE, |text| to.terms.intern(text));
-    let pairs = |to: &mut Book, list: &[(Term, Term)]| {
-        list.iter().map(|(name, value)| (moved(to, *name), moved(to, *value))).collect::<Vec<_>>()
-    };
-    let starts = (to.touches.len(), to.people.len(), to.deals.len());
-    for person in &from.people[account.people.clone()] {
-        let (key, label, role) = (moved(to, person.key), moved(to, person.label), moved(to, person.role));
-        to.people.push(book::Person { key, label, role, ..person.clone() });
-    }
-    let shift = |row: u32| row - account.people.start as u32 + start;
-    for deal in &from.deals[account.deals.clone()] {
-        let row = book::Deal {
-            key: moved(to, deal.key),
-            label: moved(to, deal.label),
-            stage: moved(to, deal.stage),
-            owner: moved(to, deal.owner),
-            pipeline: moved(to, deal.pipeline),
-            stages: deal.stages.iter().map(|(stage, at)| (moved(to, *stage), *at)).collect(),
-            committee: deal
-                .committee
-                .iter()
-                .map(|member| book::Member {
-                    person: shift(member.person),
-                    role: moved(to, member.role),
-                    ..*member
-                })
-                .collect(),
-            attributes: pairs(to, &deal.attributes),
-            ..deal.clone()
-        };
-        to.deals.push(row);
-    }
-    let t = &from.touches;
-    for row in account.touches.clone() {
-        let touch = book::Touch {
-            id: t.id[row],
-            at: t.at[row],
-            person: if t.person[row] == NOBODY { NOBODY } else { shift(t.person[row]) },
-            kind: moved(to, t.kind[row]),
-            direction: t.direction[row],
-            channel: moved(to, t.channel[row]),
-            campaign: moved(to, t.campaign[row]),
-            content: moved(to, t.content[row]),
-            team: moved(to, t.team[row]),
-            actor: moved(to, t.actor[row]),
-            source: moved(to, t.source[row]),
-            weight: t.weight[row],
-        };
-        to.touches.push(touch);
-    }
-    let (key, label) = (moved(to, account.key), moved(to, account.label));
-    let attributes = pairs(to, &account.attributes);
-    to.accounts.push(book::Account {
-        id: account.id,
-        key,
-        label,
-        touches: starts.0..to.touches.len(),
-        people: starts.1..to.people.len(),
-        deals: starts.2..to.deals.len(),
-        attributes,
-    });
 }

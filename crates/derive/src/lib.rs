@@ -4,6 +4,7 @@ pub mod channel;
 pub mod chunks;
 pub mod cluster;
 pub mod identity;
+pub mod layers;
 pub mod rules;
 pub mod terms;
 pub mod update;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tributary_core::Time;
-use tributary_core::book::{Book, ChunkError};
+use tributary_core::book::{Book, ChunkError, Translation};
 use tributary_core::fact::{Fact, Outcome};
 use tributary_core::id::Hash;
 use tributary_store::derived::{ClaimRow, Derivation, Loose, NameRow, RateRow, SpendRow};
@@ -14,6 +14,7 @@ use tributary_store::facts::RecordFacts;
 use tributary_store::{Store, StoreError};
 
 use crate::cluster::{self, Named, Names};
+use crate::layers::lay;
 use crate::rules::Rules;
 use crate::{chunks, terms};
 
@@ -96,7 +97,7 @@ pub async fn update(store: &Store, rules: &Rules, progress: Progress<'_>) -> Res
     }
     let mut summary = Summary::default();
     let fresh = resolve(&mut run, grouping, rules, &mut summary, progress).await?;
-    summary.chunks = rewrite_chunks(&mut run, &gone.into_iter().collect(), &fresh).await?;
+    summary.chunks = lay(&mut run, &gone.into_iter().collect(), &fresh).await?;
     run.clear_dirty(&dirty).await?;
     run.finish(&fingerprint).await?;
     Ok(summary)
@@ -122,7 +123,7 @@ pub async fn rebuild(store: &Store, rules: &Rules, progress: Progress<'_>) -> Re
     }
     let mut summary = Summary { rebuilt: true, ..Summary::default() };
     let fresh = resolve(&mut run, grouping, rules, &mut summary, progress).await?;
-    summary.chunks = rewrite_chunks(&mut run, &BTreeSet::new(), &fresh).await?;
+    summary.chunks = lay(&mut run, &BTreeSet::new(), &fresh).await?;
     run.clear_dirty(&dirty).await?;
     run.finish(&rules.fingerprint()).await?;
     Ok(summary)
@@ -189,16 +190,13 @@ fn as_known(facts: Vec<Fact>, at: Time) -> Vec<Fact> {
 
 /// The same entries in the order of their keys.
 fn sorted(book: &Book) -> Book {
-    let mut order: Vec<(Hash, usize)> = book
-        .accounts
-        .iter()
-        .enumerate()
-        .map(|(index, account)| (chunks::entry_key(book, account), index))
-        .collect();
+    let mut order: Vec<(Hash, usize)> =
+        book.accounts.iter().enumerate().map(|(row, account)| (book.entry(account), row)).collect();
     order.sort_unstable();
     let mut out = Book::default();
-    for (_, index) in order {
-        chunks::copy(&mut out, book, &book.accounts[index]);
+    let mut translation = Translation::of(&book.terms);
+    for (_, row) in order {
+        out.append(book, row..row + 1, &mut translation);
     }
     out
 }
@@ -242,91 +240,6 @@ async fn resolve(
         size = 0;
     }
     Ok(fresh)
-}
-
-/// Rewrites the chunks that lose or gain an entry. Returns how many were written.
-async fn rewrite_chunks(
-    run: &mut Derivation,
-    gone: &BTreeSet<Hash>,
-    fresh: &Book,
-) -> Result<u64, DeriveError> {
-    let (old_bits, held) = run.chunk_layout().await?;
-    let fresh_keys: Vec<Hash> =
-        fresh.accounts.iter().map(|account| chunks::entry_key(fresh, account)).collect();
-    let mut touched: BTreeSet<i64> =
-        gone.iter().chain(&fresh_keys).map(|key| chunks::place(*key, old_bits)).collect();
-    let mut kept = Kept::default();
-    for place in touched.clone() {
-        kept.load(run, place, gone).await?;
-    }
-    let untouched: u64 =
-        held.iter().filter(|(place, _)| !touched.contains(place)).map(|(_, count)| count).sum();
-    let bits = chunks::place_bits(untouched + (kept.entries.len() + fresh_keys.len()) as u64);
-    if bits != old_bits {
-        for place in held.keys().filter(|place| !touched.contains(place)).copied().collect::<Vec<_>>() {
-            kept.load(run, place, gone).await?;
-        }
-        run.clear_chunks(bits).await?;
-        touched = kept.entries.keys().chain(&fresh_keys).map(|key| chunks::place(*key, bits)).collect();
-        kept.dropped = touched.clone();
-    }
-    // Per place, every entry in the order of its key.
-    let mut entries: BTreeMap<i64, BTreeMap<Hash, (&Book, usize)>> = BTreeMap::new();
-    for (key, (book, index)) in &kept.entries {
-        entries.entry(chunks::place(*key, bits)).or_default().insert(*key, (&kept.books[*book], *index));
-    }
-    let mut gained = kept.dropped.clone();
-    for (index, key) in fresh_keys.iter().enumerate() {
-        let place = chunks::place(*key, bits);
-        gained.insert(place);
-        entries.entry(place).or_default().insert(*key, (fresh, index));
-    }
-    let mut written = 0;
-    for place in touched.iter().filter(|place| gained.contains(place)) {
-        let Some(entries) = entries.get(place) else {
-            run.delete_chunk(*place).await?;
-            continue;
-        };
-        let mut book = Book::default();
-        for (from, index) in entries.values() {
-            chunks::copy(&mut book, from, &from.accounts[*index]);
-        }
-        run.put_chunk(*place, entries.len() as i64, book.to_chunk()?).await?;
-        written += 1;
-    }
-    Ok(written)
-}
-
-/// Entries of existing chunks that stay.
-#[derive(Default)]
-struct Kept {
-    books: Vec<Book>,
-    entries: BTreeMap<Hash, (usize, usize)>,
-    /// Places that lost an entry.
-    dropped: BTreeSet<i64>,
-}
-
-impl Kept {
-    async fn load(
-        &mut self,
-        run: &mut Derivation,
-        place: i64,
-        gone: &BTreeSet<Hash>,
-    ) -> Result<(), DeriveError> {
-        let Some(bytes) = run.chunk(place).await? else { return Ok(()) };
-        let mut book = Book::default();
-        book.append_chunk(&bytes)?;
-        for (index, account) in book.accounts.iter().enumerate() {
-            let key = chunks::entry_key(&book, account);
-            if gone.contains(&key) {
-                self.dropped.insert(place);
-            } else {
-                self.entries.insert(key, (self.books.len(), index));
-            }
-        }
-        self.books.push(book);
-        Ok(())
-    }
 }
 
 /// Groups records by shared terms.

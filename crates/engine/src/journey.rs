@@ -249,7 +249,9 @@ fn push_deal(
 ) {
     let book = out.book;
     let counts = |person: u32| counts(deal, policy.whose, person);
-    let touches = select(out, account.touches.clone(), start(policy, end), end, counts);
+    // Whose touches they are is read only where it is asked.
+    let of_counting = |row: usize| policy.whose == Whose::All || counts(book.touches.person[row]);
+    let touches = select(out, account.touches.clone(), start(policy, end), end, of_counting);
     let lead = account.people.clone().filter(|person| counts(*person as u32));
     let lead = lead.filter_map(|person| book.people[person].created_at).min();
     // An open deal may say when it is expected to close.
@@ -273,8 +275,9 @@ fn leads(out: &mut Journeys<'_>, policy: &Policy, index: usize, account: &Accoun
         if policy.period.is_some_and(|period| !period.contains(end)) {
             continue;
         }
-        let touches =
-            select(out, account.touches.clone(), start(policy, end), end, |who| who as usize == row);
+        let people = &out.book.touches.person;
+        let own = |touch: usize| people[touch] as usize == row;
+        let touches = select(out, account.touches.clone(), start(policy, end), end, own);
         let mut times = vec![None; out.milestones.len()];
         times[0] = Some(end);
         out.list.push(Journey {
@@ -301,7 +304,7 @@ fn select(
     timeline: Range<usize>,
     start: Time,
     end: Time,
-    counts: impl Fn(u32) -> bool,
+    counts: impl Fn(usize) -> bool,
 ) -> Range<usize> {
     let first = out.rows.len();
     let touches = &out.book.touches;
@@ -309,7 +312,7 @@ fn select(
     let from = timeline.start + at.partition_point(|at| *at < start);
     let until = timeline.start + at.partition_point(|at| *at <= end);
     for row in from..until.max(from) {
-        if touches.weight[row] > 0 && counts(touches.person[row]) {
+        if touches.weight[row] > 0 && counts(row) {
             out.rows.push(row as u32);
         }
     }

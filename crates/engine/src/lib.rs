@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod columns;
 pub mod compare;
 pub mod credit;
 pub mod differ;
@@ -13,6 +14,7 @@ pub mod money;
 pub mod paths;
 pub mod reconcile;
 
+pub use columns::columns;
 pub use credit::{Attribution, By, attribute};
 pub use journey::{Goal, Journeys, Policy, Whose, journeys};
 pub use model::{Model, ModelError};

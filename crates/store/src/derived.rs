@@ -38,7 +38,7 @@ const CLUSTER_TABLES: &[&str] = &[
 
 /// One run of deriving: a transaction that ends in [`finish`](Self::finish), or in nothing.
 pub struct Derivation {
-    tx: Tx,
+    pub(crate) tx: Tx,
 }
 
 impl Store {
@@ -61,10 +61,11 @@ impl Store {
 impl Derivation {
     /// Empties every derived table.
     pub async fn clear(&mut self) -> Result<(), StoreError> {
-        for table in CLUSTER_TABLES.iter().chain(&["name", "spend", "claim", "rate"]) {
+        for table in CLUSTER_TABLES.iter().chain(&["name", "spend", "claim", "rate", "chunk", "chunk_column"])
+        {
             self.tx.execute(&format!("delete from {table}"), &[]).await?;
         }
-        self.clear_chunks(0).await
+        Ok(())
     }
 
     /// Removes every row of some clusters.
@@ -341,49 +342,7 @@ impl Derivation {
         rows.iter().map(name_row).collect()
     }
 
-    /// By how many leading bits chunks are chosen, and how many accounts each holds.
-    pub async fn chunk_layout(&mut self) -> Result<(u32, BTreeMap<i64, u64>), StoreError> {
-        let bits = self.tx.meta("chunk_bits").await?.and_then(|text| text.parse().ok()).unwrap_or(0);
-        let rows = self.tx.fetch("select place, accounts from chunk", &[]).await?;
-        let held = rows
-            .iter()
-            .map(|row| Ok((row.int(0)?, row.int(1)? as u64)))
-            .collect::<Result<_, StoreError>>()?;
-        Ok((bits, held))
-    }
-
-    /// The bytes of a chunk.
-    pub async fn chunk(&mut self, place: i64) -> Result<Option<Vec<u8>>, StoreError> {
-        let rows = self.tx.fetch("select body from chunk where place = $1", &[int(place)]).await?;
-        rows.first().map(|row| row.bytes(0)).transpose()
-    }
-
-    /// Writes a chunk.
-    pub async fn put_chunk(&mut self, place: i64, accounts: i64, body: Vec<u8>) -> Result<(), StoreError> {
-        let revision = self.next_revision().await?;
-        self.tx
-            .execute(
-                "insert into chunk (place, revision, accounts, body) values ($1, $2, $3, $4) on conflict (place) \
-                 do update set revision = excluded.revision, accounts = excluded.accounts, body = excluded.body",
-                &[int(place), int(revision), int(accounts), body.into()],
-            )
-            .await?;
-        Ok(())
-    }
-
-    /// Removes a chunk.
-    pub async fn delete_chunk(&mut self, place: i64) -> Result<(), StoreError> {
-        self.tx.execute("delete from chunk where place = $1", &[int(place)]).await?;
-        Ok(())
-    }
-
-    /// Removes all chunks, to lay them out by another number of bits.
-    pub async fn clear_chunks(&mut self, bits: u32) -> Result<(), StoreError> {
-        self.tx.execute("delete from chunk", &[]).await?;
-        self.tx.set_meta("chunk_bits", &bits.to_string()).await
-    }
-
-    async fn next_revision(&mut self) -> Result<i64, StoreError> {
+    pub(crate) async fn next_revision(&mut self) -> Result<i64, StoreError> {
         Ok(self.tx.meta("revision").await?.and_then(|text| text.parse::<i64>().ok()).unwrap_or(0) + 1)
     }
 

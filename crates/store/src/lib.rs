@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod chunks;
 mod db;
 pub mod derived;
 mod error;
@@ -19,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_derived.sql"),
     include_str!("../migrations/0003_claims.sql"),
     include_str!("../migrations/0004_coverage.sql"),
+    include_str!("../migrations/0005_columns.sql"),
 ];
 
 /// A store on SQLite or Postgres. Cheap to clone.

@@ -1,8 +1,7 @@
-//! What the answers read: the whole book for the engine, and the rows behind it for people.
+//! What the answers read beside the book: the rows behind it, for people.
 
 use std::collections::BTreeMap;
 
-use tributary_core::book::Book;
 use tributary_core::id::{Hash, TouchId};
 use tributary_core::money::{Currency, Money};
 use tributary_core::time::{Span, Time};
@@ -240,16 +239,6 @@ const TABLES: &[Table] = &[
 ];
 
 impl Store {
-    /// Every account's timeline and deals, as the engine reads them.
-    pub async fn load_book(&self) -> Result<Book, StoreError> {
-        let rows = self.read().await?.fetch("select body from chunk order by place", &[]).await?;
-        let mut book = Book::default();
-        for row in &rows {
-            book.append_chunk(&row.bytes(0)?).map_err(|error| StoreError::Damaged(error.to_string()))?;
-        }
-        Ok(book)
-    }
-
     /// Exchange rates, by time and pair.
     pub async fn rates(&self) -> Result<Vec<RateRow>, StoreError> {
         let sql = "select record, at, from_currency, to_currency, rate from rate";
@@ -402,9 +391,7 @@ impl Store {
                 Hash::of(table.name, &lines.iter().map(String::as_str).collect::<Vec<_>>()).to_string(),
             );
         }
-        for row in tx.fetch("select place, body from chunk order by place", &[]).await? {
-            parts.push(format!("{} {}", row.int(0)?, Hash::of_bytes(&row.bytes(1)?)));
-        }
+        parts.push(self.book_digest().await?.to_string());
         Ok(Hash::of("store", &parts.iter().map(String::as_str).collect::<Vec<_>>()))
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tributary_answers::{Question, attribution, load, reconciliation, status};
+use tributary_core::book::Columns;
 use tributary_core::fact::Outcome as Ended;
 use tributary_core::time::Zone;
 use tributary_core::{Currency, Time};
@@ -73,7 +74,7 @@ async fn what_was_planted_is_what_the_reports_say() {
         let strangers = touches(|it| *it == Nature::Stranger);
         assert_eq!(counts.unresolved, strangers + humans - counted(&world).count() as u64);
 
-        let data = load(&store, &rules(), None).await.unwrap();
+        let data = load(&store, &rules(), None, Columns::ALL).await.unwrap();
         let question = question(data.as_of);
         let accounts = reconciliation::reconcile(&data, &question, &model("linear")).remove(0).accounts;
         assert!(accounts.balances, "{accounts:?}");

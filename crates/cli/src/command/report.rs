@@ -7,7 +7,9 @@ use tributary_answers::{
     AnswerError, Data, Question, Subject, attribution, explanation, export, influence, journey, load,
     reconciliation, status,
 };
-use tributary_engine::{By, Goal, Model, Policy};
+use tributary_core::Time;
+use tributary_core::book::Columns;
+use tributary_engine::{By, Goal, Model, Policy, columns};
 use tributary_store::Store;
 
 use super::{Context, models, sync};
@@ -24,20 +26,33 @@ pub(crate) struct Asked {
     pub(crate) models: Vec<Model>,
 }
 
+/// Which columns of the book a report reads.
+type Reads<'a> = &'a dyn Fn(&Policy, &[Model]) -> Columns;
+
 /// Opens the store, loads the data, and puts flags and configuration together.
-async fn ask(context: &Context, scope: &Scope, names: &[String]) -> Result<Asked, Failure> {
+async fn ask(context: &Context, scope: &Scope, names: &[String], reads: Reads<'_>) -> Result<Asked, Failure> {
     let store = sync::open(context).await?;
-    let asked = ask_of(context, &store, scope, names).await?;
+    let asked = ask_reading(context, &store, scope, names, reads).await?;
     store.close().await;
     Ok(asked)
 }
 
-/// The same of an open store.
+/// The same of an open store, with all of the book.
 pub(crate) async fn ask_of(
     context: &Context,
     store: &Store,
     scope: &Scope,
     names: &[String],
+) -> Result<Asked, Failure> {
+    ask_reading(context, store, scope, names, &|_, _| Columns::ALL).await
+}
+
+async fn ask_reading(
+    context: &Context,
+    store: &Store,
+    scope: &Scope,
+    names: &[String],
+    reads: Reads<'_>,
 ) -> Result<Asked, Failure> {
     let config = &context.config;
     let goal = goal(&scope.goal)?;
@@ -48,22 +63,23 @@ pub(crate) async fn ask_of(
     if as_of.is_none() {
         sync::derive(context, store).await?;
     }
-    let data = load(store, &config.rules, as_of).await?;
+    let mut policy = Policy {
+        goal,
+        whose: scope.whose.unwrap_or(config.whose).into(),
+        lookback_days: scope.lookback_days.or(config.lookback_days).map(f64::from),
+        pipelines: config.pipelines.clone(),
+        milestones: config.milestones.clone(),
+        period: period::is_limited(period).then_some(period),
+        filter,
+        ..Policy::new(Time::MAX)
+    };
+    let data = load(store, &config.rules, as_of, reads(&policy, &models)).await?;
+    policy.as_of = data.as_of;
     let unfinished = store.unfinished().await.map_err(AnswerError::from)?;
     if !unfinished.is_empty() {
         let streams = unfinished.join(", ");
         context.progress.say(&format!("note: {streams} was never read to its end: a sync goes on with it"));
     }
-    let policy = Policy {
-        goal,
-        whose: scope.whose.unwrap_or(config.whose).into(),
-        lookback_days: scope.lookback_days.or(config.lookback_days).map(f64::from),
-        as_of: data.as_of,
-        pipelines: config.pipelines.clone(),
-        milestones: config.milestones.clone(),
-        period: period::is_limited(period).then_some(period),
-        filter,
-    };
     let question = Question { policy, currency: config.currency, rules: config.rules.fingerprint() };
     Ok(Asked { data, question, models })
 }
@@ -89,7 +105,11 @@ pub(super) async fn attribute(
     if names.is_empty() {
         names.push("linear".to_owned());
     }
-    let asked = ask(context, scope, &names).await?;
+    // A change may be of anything.
+    let reads = |policy: &Policy, models: &[Model]| {
+        if changes.is_empty() { columns(policy, models, by) } else { Columns::ALL }
+    };
+    let asked = ask(context, scope, &names, &reads).await?;
     if changes.is_empty() {
         let answers = attribution::attribute(&asked.data, &asked.question, &asked.models, by);
         show::print(&OneOrMore(answers), context.format)?;
@@ -141,7 +161,11 @@ pub(super) async fn compare(
     by: &str,
 ) -> Result<Outcome, Failure> {
     let by = dimension(by)?;
-    let asked = ask(context, scope, &compared.names).await?;
+    // Reasons name deals, and read what any rule may read.
+    let reads = |policy: &Policy, models: &[Model]| {
+        if compared.with_reasons { Columns::ALL } else { columns(policy, models, by) }
+    };
+    let asked = ask(context, scope, &compared.names, &reads).await?;
     let compare =
         if compared.with_reasons { attribution::compare_with_reasons } else { attribution::compare };
     match compare(&asked.data, &asked.question, &asked.models, by) {
@@ -154,14 +178,14 @@ pub(super) async fn compare(
 /// `report influence`.
 pub(super) async fn influence(context: &Context, scope: &Scope, by: &str) -> Result<Outcome, Failure> {
     let by = dimension(by)?;
-    let asked = ask(context, scope, &[]).await?;
+    let asked = ask(context, scope, &[], &|policy, models| columns(policy, models, by)).await?;
     show::print(&influence::influence(&asked.data, &asked.question, by), context.format)?;
     Ok(Outcome::Done)
 }
 
 /// `journey`.
 pub(super) async fn journey(context: &Context, scope: &Scope, subject: &str) -> Result<Outcome, Failure> {
-    let asked = ask(context, scope, &[]).await?;
+    let asked = ask(context, scope, &[], &|_, _| Columns::ALL).await?;
     let subject = Subject::find(&asked.data.book, subject)?;
     show::print(&journey::journey(&asked.data, &asked.question, subject)?, context.format)?;
     Ok(Outcome::Done)
@@ -189,7 +213,9 @@ pub(super) async fn reconcile(
     scope: &Scope,
     names: &[String],
 ) -> Result<Outcome, Failure> {
-    let asked = ask(context, scope, names).await?;
+    let reads =
+        |policy: &Policy, models: &[Model]| columns(policy, models, By::Channel).and(By::Deal.columns());
+    let asked = ask(context, scope, names, &reads).await?;
     let answers = reconciliation::reconcile(&asked.data, &asked.question, &asked.models);
     let balances = answers.iter().all(|answer| answer.accounts.balances);
     show::print(&OneOrMore(answers), context.format)?;

@@ -226,3 +226,39 @@ fn a_click_tells_its_campaign_whenever_it_comes_and_until_it_goes() {
         }
     });
 }
+
+#[test]
+fn a_small_change_rewrites_about_what_changed_and_a_rebuild_says_the_same() {
+    let many = |count: usize, name: &str| {
+        let told = |said: Said, n: usize| {
+            let said = said.account("crm", &format!("a{n}"), &format!("{name}{n}.example"));
+            said.touch("crm", &format!("t{n}"), n as i64 % 90, &[email(&format!("p@{name}{n}.example"))])
+        };
+        let records = (0..count).fold(Said::default(), told).records;
+        records.into_iter().map(|record| (record, false)).collect::<Vec<_>>()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = open(&folder, "layers.db").await;
+        let rules = Rules::default();
+        land(&store, &many(600, "firm"), 1).await;
+        let first = update(&store, &rules, &mut |_, _| {}).await.expect("an update");
+        assert!(first.rebuilt);
+        for (round, name) in ["other", "third", "fourth"].into_iter().enumerate() {
+            land(&store, &many(6, name), 2 + round as i64).await;
+            let summary = update(&store, &rules, &mut |_, _| {}).await.expect("an update");
+            assert_eq!((summary.rebuilt, summary.chunks), (false, 1));
+            let mut run = store.begin_derivation().await.expect("a run");
+            let chunks = run.chunks().await.expect("chunks");
+            let settled = |chunk: &&tributary_store::chunks::ChunkRow| chunk.layer == 0;
+            let settled: u64 = chunks.iter().filter(settled).map(|chunk| chunk.entries).sum();
+            assert_eq!(settled, 600, "what did not change stays where it is");
+            let recent: u64 = chunks.iter().map(|chunk| chunk.entries).sum::<u64>() - settled;
+            assert!(recent <= 18 * (round as u64 + 1), "{recent} entries after round {round}");
+        }
+        let stepwise = store.digest().await.expect("a digest");
+        rebuild(&store, &rules, &mut |_, _| {}).await.expect("a rebuild");
+        assert_eq!(store.digest().await.expect("a digest"), stepwise);
+    });
+}

@@ -28,9 +28,10 @@ pub fn null_journeys<'b>(found: &Journeys<'b>) -> Journeys<'b> {
             continue;
         }
         if policy.goal == Goal::Lead {
+            let people = &found.book.touches.person;
             for row in account.people.clone() {
                 if found.book.people[row].created_at.is_none_or(|created| created > end) {
-                    push(&mut out, (index, account), end, |person| person as usize == row);
+                    push(&mut out, (index, account), end, |touch| people[touch] as usize == row);
                 }
             }
         } else if account.id.is_some() {
@@ -47,7 +48,7 @@ fn push(
     out: &mut Journeys<'_>,
     (index, account): (usize, &Account),
     end: Time,
-    counts: impl Fn(u32) -> bool,
+    counts: impl Fn(usize) -> bool,
 ) {
     let policy = out.policy.clone();
     let first = out.rows.len();

@@ -105,7 +105,6 @@ impl Match<'_> {
 /// A touch's value of a dimension, as a number of the book.
 fn number(journeys: &Journeys<'_>, journey: &Journey, row: usize, dimension: Dimension) -> u32 {
     let touches = &journeys.book.touches;
-    let person = touches.person[row];
     let term = match dimension {
         Dimension::Kind => touches.kind[row],
         Dimension::Team => touches.team[row],
@@ -113,9 +112,9 @@ fn number(journeys: &Journeys<'_>, journey: &Journey, row: usize, dimension: Dim
         Dimension::Campaign => touches.campaign[row],
         Dimension::Content => touches.content[row],
         Dimension::Source => touches.source[row],
-        Dimension::Role => journeys.role(journey, person),
-        Dimension::Person if person == NOBODY => Term::NONE,
-        Dimension::Person => journeys.book.people[person as usize].key,
+        Dimension::Role => journeys.role(journey, touches.person[row]),
+        Dimension::Person if touches.person[row] == NOBODY => Term::NONE,
+        Dimension::Person => journeys.book.people[touches.person[row] as usize].key,
         Dimension::Direction => return u32::from(touches.direction[row] == Direction::Outbound),
     };
     term.0

@@ -17,5 +17,6 @@ mod options;
 mod page;
 mod paths;
 mod presets;
+mod pruned;
 mod reconcile;
 mod story;
