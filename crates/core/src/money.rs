@@ -2,11 +2,15 @@
 //!
 //! Not responsible for exchange rates (`engine`) or for what a deal is worth (`derive`).
 
+mod split;
+
 use std::fmt;
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
+
+pub use split::{Even, MostlyEven, Splitter, split};
 
 /// A currency: three upper-case letters of ISO 4217.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -224,113 +228,6 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
     Decimal::from_str_exact(&digits).map_err(|_| MoneyError::TooLarge(text.trim().to_owned()))
 }
 
-/// Splits `amount` over `weights` by largest remainder, appending one share per weight to `out`.
-///
-/// The shares add up to `amount` exactly. Leftover units go to the largest remainders; of equal remainders the
-/// earlier wins, so the result depends on nothing but its input. A negative amount is split by magnitude.
-/// No weight may be below zero. Returns `false`, and appends zeros, if none is above it. To split many amounts,
-/// keep a [`Splitter`].
-///
-/// ```
-/// let mut shares = Vec::new();
-/// tributary_core::money::split(14_000, &[1.0, 1.0, 1.0], &mut shares);
-/// assert_eq!(shares, [4667, 4667, 4666]);
-/// ```
-pub fn split(amount: i64, weights: &[f64], out: &mut Vec<i64>) -> bool {
-    Splitter::default().split(amount, weights, out)
-}
-
-/// Splits amount after amount in the same buffers. See [`split`].
-#[derive(Clone, Debug, Default)]
-pub struct Splitter {
-    steps: Vec<u64>,
-    /// What each share lacks to the next unit, and whose it is; without those that lack nothing.
-    lacking: Vec<(u64, u32)>,
-}
-
-impl Splitter {
-    /// Appends one share per weight to `out`. See [`split`](fn@split).
-    pub fn split(&mut self, amount: i64, weights: &[f64], out: &mut Vec<i64>) -> bool {
-        let start = out.len();
-        out.resize(start + weights.len(), 0);
-        let total: f64 = weights.iter().sum();
-        if total <= 0.0 || !total.is_finite() {
-            return false;
-        }
-        // Fixed point: 2^40 steps are far finer than a minor unit needs, and integers make every sum exact.
-        self.steps.clear();
-        self.steps.extend(weights.iter().map(|weight| (weight / total * STEPS + 0.5) as i64 as u64));
-        let division = Division::new(amount.unsigned_abs(), self.steps.iter().sum());
-        self.lacking.clear();
-        let shares = &mut out[start..];
-        let mut left = division.magnitude;
-        for (index, (share, step)) in shares.iter_mut().zip(&self.steps).enumerate() {
-            let (units, rest) = division.share(*step);
-            *share = units as i64;
-            left -= units;
-            if rest > 0 {
-                self.lacking.push((division.whole - rest, index as u32));
-            }
-        }
-        // The remainders add up to `left` wholes, and each is less than one: there are more of them than `left`.
-        let left = left as usize;
-        if left > 0 {
-            // Equal weights lack the same: they stand in their order already.
-            if self.lacking.iter().any(|(lack, _)| *lack != self.lacking[0].0) {
-                self.lacking.select_nth_unstable(left);
-            }
-            for (_, index) in &self.lacking[..left] {
-                shares[*index as usize] += 1;
-            }
-        }
-        if amount < 0 {
-            // The one amount that has no opposite is its own: i64::MIN.
-            for share in shares {
-                *share = share.wrapping_neg();
-            }
-        }
-        true
-    }
-}
-
-/// Steps of all weights together, but for their rounding.
-const STEPS: f64 = (1_u64 << 40) as f64;
-
-/// Divides a magnitude times a number of steps by all steps, exactly.
-struct Division {
-    magnitude: u64,
-    whole: u64,
-    /// The magnitude over the whole, roughly; `None` where a guess would not be near enough.
-    rough: Option<f64>,
-}
-
-impl Division {
-    fn new(magnitude: u64, whole: u64) -> Self {
-        let rough = (magnitude < 1 << 50).then(|| magnitude as f64 / whole as f64);
-        Self { magnitude, whole, rough }
-    }
-
-    /// The quotient and the remainder.
-    fn share(&self, step: u64) -> (u64, u64) {
-        let Some(rough) = self.rough else {
-            let product = u128::from(self.magnitude) * u128::from(step);
-            let whole = u128::from(self.whole);
-            return ((product / whole) as u64, (product % whole) as u64);
-        };
-        // Below 2^50 the guess is at most one off. Both products may overflow; their difference does not, so it is
-        // right all the same.
-        let units = (rough * step as f64) as i64 as u64;
-        let rest = self.magnitude.wrapping_mul(step).wrapping_sub(units.wrapping_mul(self.whole)) as i64;
-        if rest < 0 {
-            (units - 1, (rest + self.whole as i64) as u64)
-        } else if rest as u64 >= self.whole {
-            (units + 1, rest as u64 - self.whole)
-        } else {
-            (units, rest as u64)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -386,43 +283,5 @@ mod tests {
         assert!(matches!(Currency::parse("XYZ"), Err(MoneyError::UnknownCurrency(_))));
         assert!(matches!(Currency::parse("ÄÖÜ"), Err(MoneyError::UnknownCurrency(_))));
         assert_eq!(Currency::parse(" eur ").unwrap(), Currency::EUR);
-    }
-
-    #[test]
-    fn leftover_cents_go_to_the_largest_remainders_then_the_earliest() {
-        let check = |amount, weights: &[f64], expected: &[i64]| {
-            let mut out = Vec::new();
-            assert!(split(amount, weights, &mut out));
-            assert_eq!(out, expected);
-        };
-        check(14_000, &[1.0, 1.0, 1.0], &[4667, 4667, 4666]);
-        check(-14_000, &[1.0, 1.0, 1.0], &[-4667, -4667, -4666]);
-        check(100, &[0.4, 0.2, 0.4], &[40, 20, 40]);
-        check(1, &[0.0, 1.0, 1.0], &[0, 1, 0]);
-        check(0, &[1.0], &[0]);
-        check(i64::MAX, &[1.0, 1.0], &[i64::MAX / 2 + 1, i64::MAX / 2]);
-        check(i64::MIN, &[1.0], &[i64::MIN]);
-        assert!(!split(5, &[0.0, 0.0], &mut Vec::new()));
-        assert!(!split(5, &[], &mut Vec::new()));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn a_quick_division_is_the_exact_one(magnitude in 0_u64..1 << 50, whole in 1_u64..1 << 42, part in 0.0_f64..=1.0) {
-            let step = (whole as f64 * part) as u64;
-            let product = u128::from(magnitude) * u128::from(step);
-            let exact = (product / u128::from(whole), product % u128::from(whole));
-            let (units, rest) = Division::new(magnitude, whole).share(step);
-            proptest::prop_assert_eq!((u128::from(units), u128::from(rest)), exact);
-        }
-
-        #[test]
-        fn a_split_sums_to_the_amount(amount in -1_000_000_000_000_i64..1_000_000_000_000, weights in proptest::collection::vec(0.0_f64..1e6, 1..60)) {
-            let mut out = Vec::new();
-            if split(amount, &weights, &mut out) {
-                proptest::prop_assert_eq!(out.iter().sum::<i64>(), amount);
-                proptest::prop_assert!(out.iter().zip(&weights).all(|(share, weight)| *weight > 0.0 || *share == 0));
-            }
-        }
     }
 }
