@@ -2,6 +2,7 @@
 
 mod cast;
 mod channel;
+mod crowd;
 mod file;
 mod grow;
 mod identify;
@@ -16,6 +17,7 @@ mod truth;
 mod world;
 
 pub use channel::Channel;
+pub use crowd::Crowd;
 pub use file::{WriteError, write_csv, write_sheets};
 pub use plan::Plan;
 pub use row::{Tool, TouchRow};
