@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tributary_engine::differ::{Why, differ};
-use tributary_engine::{By, Model, attribute as credit, compare as lay_out, journeys};
+use tributary_engine::{By, Model, attribute_all, compare as lay_out, journeys};
 
 use crate::question::Stamp;
 use crate::{Coverage, Data, Question};
@@ -36,10 +36,12 @@ pub struct Comparison {
 pub fn attribute(data: &Data, question: &Question, models: &[Model], by: By) -> Vec<Attribution> {
     let journeys = journeys(&data.book, &question.policy);
     let coverage = Coverage::of_journeys(data, &journeys);
+    let credited = attribute_all(&journeys, models, by, &data.rates, question.currency);
     models
         .iter()
-        .map(|model| Attribution {
-            credit: credit(&journeys, model, by, &data.rates, question.currency),
+        .zip(credited)
+        .map(|(model, credit)| Attribution {
+            credit,
             stamp: question.stamp(std::slice::from_ref(model)).over(coverage.clone()),
         })
         .collect()

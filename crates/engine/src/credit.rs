@@ -3,15 +3,20 @@
 //! Each deal is converted and rounded first, then split over its touches by largest remainder, then summed by key;
 //! so every dimension gives the same total.
 
+mod groups;
+mod sums;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tributary_core::book::{Direction, NOBODY, Term};
-use tributary_core::{Currency, money};
+use tributary_core::Currency;
 
-use crate::journey::{Goal, Journey, Journeys, ONE_LEAD, Subject, Value};
-use crate::model::Model;
+use crate::journey::{Goal, Journey, Journeys, ONE_LEAD, Value};
+use crate::model::{Known, Model};
 use crate::money::Rates;
+pub use groups::Grouped;
+pub(crate) use groups::{Groups, NOT_REACHED, Name};
+use sums::{Cents, Sums, Unrounded};
 
 /// The dimension that credit is summed by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -126,87 +131,6 @@ pub fn worth(journey: &Journey, rates: &Rates, reporting: Currency) -> Worth {
     }
 }
 
-/// A key and a label.
-pub(crate) type Name = (Option<String>, Option<String>);
-
-/// Which group each touch falls in, and what the groups are called.
-///
-/// What reads the same is one group: a person under several accounts, all the people without an account, and
-/// two sources' deals that share both id and name.
-pub(crate) struct Groups {
-    by: By,
-    /// The group by row of the book, for accounts, people and deals.
-    rows: Vec<u32>,
-    /// The groups' names; the first has none, except for directions.
-    pub(crate) names: Vec<Name>,
-}
-
-impl Groups {
-    pub(crate) fn new(journeys: &Journeys<'_>, by: By) -> Self {
-        let book = journeys.book;
-        let text = |term: Term| book.terms.get(term).map(str::to_owned);
-        let pair = |(key, label)| (text(key), text(label));
-        let (rows, names) = match by {
-            By::Person => number(book.people.iter().map(|person| pair((person.key, person.label)))),
-            By::Account => number(book.accounts.iter().map(|account| pair((account.key, account.label)))),
-            By::Deal => number(book.deals.iter().map(|deal| pair((deal.key, deal.label)))),
-            By::Direction => {
-                (Vec::new(), ["inbound", "outbound"].map(|name| (Some(name.to_owned()), None)).to_vec())
-            }
-            _ => (Vec::new(), (0..book.terms.len()).map(|term| (text(Term(term as u32)), None)).collect()),
-        };
-        Self { by, rows, names }
-    }
-
-    pub(crate) fn of(&self, journeys: &Journeys<'_>, journey: &Journey, row: usize) -> usize {
-        let touches = &journeys.book.touches;
-        let term = match self.by {
-            By::Channel => touches.channel[row],
-            By::Campaign => touches.campaign[row],
-            By::Content => touches.content[row],
-            By::Team => touches.team[row],
-            By::Rep => touches.actor[row],
-            By::Kind => touches.kind[row],
-            By::Source => touches.source[row],
-            By::Role => journeys.role(journey, touches.person[row]),
-            By::Direction => return usize::from(touches.direction[row] == Direction::Outbound),
-            By::Account => return self.rows[journey.account] as usize,
-            By::Deal => {
-                return if let Subject::Deal(deal) = journey.subject { self.rows[deal] as usize } else { 0 };
-            }
-            By::Person => {
-                let person = touches.person[row];
-                return if person == NOBODY { 0 } else { self.rows[person as usize] as usize };
-            }
-        };
-        term.0 as usize
-    }
-}
-
-/// Numbers names by first use; no name at all is 0.
-fn number(named: impl Iterator<Item = Name>) -> (Vec<u32>, Vec<Name>) {
-    let mut seen = BTreeMap::from([((None, None), 0)]);
-    let rows = named
-        .map(|name| {
-            let next = seen.len() as u32;
-            *seen.entry(name).or_insert(next)
-        })
-        .collect();
-    let mut names = vec![(None, None); seen.len()];
-    for (name, group) in seen {
-        names[group as usize] = name;
-    }
-    (rows, names)
-}
-
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    credit: i64,
-    touches: u64,
-    deals: u64,
-    last_journey: usize,
-}
-
 /// Credits every journey under one model.
 pub fn attribute(
     journeys: &Journeys<'_>,
@@ -215,66 +139,122 @@ pub fn attribute(
     rates: &Rates,
     reporting: Currency,
 ) -> Attribution {
-    let groups = Groups::new(journeys, by);
-    let mut sums = vec![Sum { last_journey: usize::MAX, ..Sum::default() }; groups.names.len()];
-    let mut bound = model.bind(journeys);
-    let (mut weights, mut shares) = (Vec::new(), Vec::new());
-    let mut unconverted: BTreeMap<Currency, (i64, u64)> = BTreeMap::new();
-    let (mut unattributed_minor, mut unattributed_deals, mut total_minor, mut deals) = (0, 0, 0, 0);
-    for (index, journey) in journeys.list.iter().enumerate() {
-        let minor = match worth(journey, rates, reporting) {
-            Worth::Minor(minor) => minor,
-            Worth::Unconverted(money) => {
-                let slot = unconverted.entry(money.currency).or_default();
-                *slot = (slot.0 + money.minor, slot.1 + 1);
-                continue;
-            }
-        };
-        deals += 1;
-        total_minor += minor;
-        bound.weights(journeys, journey, &mut weights);
-        shares.clear();
-        if !money::split(minor, &weights, &mut shares) {
-            unattributed_minor += minor;
-            unattributed_deals += 1;
+    let mut all = attribute_all(journeys, std::slice::from_ref(model), by, rates, reporting);
+    all.pop().expect("there is one attribution a model")
+}
+
+/// Credits every journey under each of some models, in one pass over the touches.
+pub fn attribute_all(
+    journeys: &Journeys<'_>,
+    models: &[Model],
+    by: By,
+    rates: &Rates,
+    reporting: Currency,
+) -> Vec<Attribution> {
+    Grouped::new(journeys, by).attribute(models, rates, reporting)
+}
+
+/// What journeys are worth together, whatever the model.
+struct Totals {
+    /// Minor units by journey; `None` where no rate converts it.
+    minor: Vec<Option<i64>>,
+    unconverted: BTreeMap<Currency, (i64, u64)>,
+    total_minor: i64,
+    deals: u64,
+}
+
+impl Totals {
+    fn of(journeys: &Journeys<'_>, rates: &Rates, reporting: Currency) -> Self {
+        let minor = Vec::with_capacity(journeys.list.len());
+        let mut out = Self { minor, unconverted: BTreeMap::new(), total_minor: 0, deals: 0 };
+        for journey in &journeys.list {
+            out.minor.push(match worth(journey, rates, reporting) {
+                Worth::Minor(minor) => {
+                    out.deals += 1;
+                    out.total_minor += minor;
+                    Some(minor)
+                }
+                Worth::Unconverted(money) => {
+                    let slot = out.unconverted.entry(money.currency).or_default();
+                    *slot = (slot.0 + money.minor, slot.1 + 1);
+                    None
+                }
+            });
         }
-        for (row, share) in journeys.touches(journey).iter().zip(&shares) {
-            let sum = &mut sums[groups.of(journeys, journey, *row as usize)];
-            sum.credit += share;
-            sum.touches += 1;
-            if sum.last_journey != index {
-                sum.last_journey = index;
-                sum.deals += 1;
-            }
-        }
+        out
     }
-    let mut rows: Vec<Row> = sums
-        .iter()
-        .zip(groups.names)
-        .filter(|(sum, _)| sum.touches > 0)
-        .map(|(sum, (key, label))| Row {
-            key,
-            label,
-            credit_minor: sum.credit,
-            share: share_of(sum.credit, total_minor),
-            touches: sum.touches,
-            deals: sum.deals,
-        })
-        .collect();
-    rows.sort_by(|a, b| {
-        b.credit_minor.cmp(&a.credit_minor).then_with(|| (&a.key, &a.label).cmp(&(&b.key, &b.label)))
-    });
-    Attribution {
-        model: model.name.clone(),
-        by,
-        goal: journeys.goal,
-        currency: (journeys.goal != Goal::Lead).then_some(reporting),
-        rows,
-        unattributed_minor,
-        unattributed_deals,
-        unconverted: listed(unconverted),
-        total_minor,
-        deals,
+}
+
+impl Grouped<'_> {
+    /// Credits every journey under each of some models, to the cent.
+    pub fn attribute(&self, models: &[Model], rates: &Rates, reporting: Currency) -> Vec<Attribution> {
+        let totals = Totals::of(self.journeys, rates, reporting);
+        let mut counts = vec![(0, 0); self.len()];
+        for (journey, _) in totals.minor.iter().enumerate().filter(|(_, minor)| minor.is_some()) {
+            for run in self.of(journey).1 {
+                let (touches, deals) = &mut counts[run.group as usize];
+                *touches += u64::from(run.touches);
+                *deals += 1;
+            }
+        }
+        let cents = self.credit(models, &totals, || Cents::new(self.len()));
+        let laid_out = models.iter().zip(cents).map(|(model, cents)| {
+            let credited = cents.sums.iter().zip(&counts).enumerate();
+            let mut rows: Vec<Row> = credited
+                .filter(|(_, (_, (touches, _)))| *touches > 0)
+                .map(|(group, (credit, (touches, deals)))| {
+                    let (key, label) = self.name(group);
+                    let share = share_of(*credit, totals.total_minor);
+                    Row { key, label, credit_minor: *credit, share, touches: *touches, deals: *deals }
+                })
+                .collect();
+            rows.sort_by(|a, b| {
+                b.credit_minor.cmp(&a.credit_minor).then_with(|| (&a.key, &a.label).cmp(&(&b.key, &b.label)))
+            });
+            Attribution {
+                model: model.name.clone(),
+                by: self.by,
+                goal: self.journeys.goal,
+                currency: (self.journeys.goal != Goal::Lead).then_some(reporting),
+                rows,
+                unattributed_minor: cents.unattributed_minor,
+                unattributed_deals: cents.unattributed_deals,
+                unconverted: listed(totals.unconverted.clone()),
+                total_minor: totals.total_minor,
+                deals: totals.deals,
+            }
+        });
+        laid_out.collect()
+    }
+
+    /// Credits every journey under each of some models without rounding: minor units by group, in the order of
+    /// [`name`](Self::name).
+    ///
+    /// For what is done over and over, such as resampling; a report gives exact cents.
+    pub fn unrounded(&self, models: &[Model], rates: &Rates, reporting: Currency) -> Vec<Vec<f64>> {
+        let totals = Totals::of(self.journeys, rates, reporting);
+        let sums = self.credit(models, &totals, || Unrounded::new(self.len()));
+        sums.into_iter().map(|unrounded| unrounded.sums).collect()
+    }
+
+    /// Adds every journey's credit up, once for each model.
+    fn credit<S: Sums>(&self, models: &[Model], totals: &Totals, new: impl Fn() -> S) -> Vec<S> {
+        let journeys = self.journeys;
+        let mut all: Vec<_> = models.iter().map(|model| (model.bind(journeys), new())).collect();
+        let asks_milestones = models.iter().any(|model| model.milestones().next().is_some());
+        let asks_ages = models.iter().any(Model::decays);
+        for (index, journey) in journeys.list.iter().enumerate() {
+            let Some(minor) = totals.minor[index] else { continue };
+            let (codes, runs) = self.of(index);
+            let known = Known {
+                until: asks_milestones.then(|| self.until(index)),
+                at: asks_ages.then(|| self.at(index)),
+            };
+            for (bound, sums) in &mut all {
+                sums.add(minor, codes, runs, bound.shape(journeys, journey, known));
+            }
+        }
+        all.into_iter().map(|(_, sums)| sums).collect()
     }
 }
 

@@ -152,7 +152,7 @@ pub fn differ(
     reporting: Currency,
 ) -> Why {
     let mut bound = models.map(|model| model.bind(journeys));
-    let groups = Groups::new(journeys, by);
+    let mut groups = Groups::new(journeys.book, by);
     let mut pairs: Vec<Pair<'_>> = Vec::new();
     let mut sums: BTreeMap<(usize, usize), Sum> = BTreeMap::new();
     let mut totals: BTreeMap<usize, Sum> = BTreeMap::new();
@@ -176,7 +176,7 @@ pub fn differ(
             }
             let rules = [seen.rules[0][place].as_slice(), seen.rules[1][place].as_slice()];
             let pair = number(&mut pairs, rules);
-            let group = groups.of(journeys, journey, *row as usize);
+            let group = groups.of(journeys, journey, *row as usize) as usize;
             sums.entry((group, pair)).or_default().add(index, credit);
             totals.entry(pair).or_default().add(index, credit);
             let change = credit[1] - credit[0];
@@ -205,7 +205,7 @@ pub fn differ(
         models: models.map(|model| model.name.clone()),
         definitions: definitions(models),
         reasons: reasons(totals, &pairs, &words),
-        keys: keys(sums, &groups.names, &words),
+        keys: keys(sums, &groups.names(), &words),
         milestones,
         deals,
         deals_that_differ,

@@ -3,12 +3,12 @@
 //! This is participation, not credit. A deal counts in full for every key that touched it, so the amounts add up to
 //! more than there is; hence types and columns of its own, which cannot be mistaken for an attribution's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tributary_core::Currency;
 
-use crate::credit::{By, Groups, Unconverted, Worth, listed, share_of, worth};
+use crate::credit::{By, Grouped, Unconverted, Worth, listed, share_of, worth};
 use crate::journey::{Goal, Journeys};
 use crate::money::Rates;
 
@@ -65,11 +65,11 @@ pub fn influence(journeys: &Journeys<'_>, by: By, rates: &Rates, reporting: Curr
         minor: i64,
         touches: u64,
     }
-    let groups = Groups::new(journeys, by);
-    let mut sums = vec![Sum::default(); groups.names.len()];
+    let grouped = Grouped::new(journeys, by);
+    let mut sums = vec![Sum::default(); grouped.len()];
     let mut unconverted: BTreeMap<Currency, (i64, u64)> = BTreeMap::new();
     let (mut untouched_minor, mut untouched_deals, mut total_minor, mut deals) = (0, 0, 0, 0);
-    for journey in &journeys.list {
+    for (index, journey) in journeys.list.iter().enumerate() {
         let minor = match worth(journey, rates, reporting) {
             Worth::Minor(minor) => minor,
             Worth::Unconverted(money) => {
@@ -80,26 +80,24 @@ pub fn influence(journeys: &Journeys<'_>, by: By, rates: &Rates, reporting: Curr
         };
         deals += 1;
         total_minor += minor;
-        let mut touched = BTreeSet::new();
-        for row in journeys.touches(journey) {
-            let group = groups.of(journeys, journey, *row as usize);
-            sums[group].touches += 1;
-            touched.insert(group);
-        }
-        if touched.is_empty() {
+        let (_, runs) = grouped.of(index);
+        if runs.is_empty() {
             untouched_minor += minor;
             untouched_deals += 1;
         }
-        for group in touched {
-            sums[group].deals += 1;
-            sums[group].minor += minor;
+        for run in runs {
+            let sum = &mut sums[run.group as usize];
+            sum.touches += u64::from(run.touches);
+            sum.deals += 1;
+            sum.minor += minor;
         }
     }
     let together: i128 = sums.iter().map(|sum| i128::from(sum.minor)).sum();
     let mut rows: Vec<Participation> = sums
         .iter()
-        .zip(groups.names)
-        .filter(|(sum, _)| sum.touches > 0)
+        .enumerate()
+        .filter(|(_, sum)| sum.touches > 0)
+        .map(|(group, sum)| (sum, grouped.name(group)))
         .map(|(sum, (key, label))| Participation {
             key,
             label,

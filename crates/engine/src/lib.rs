@@ -15,7 +15,7 @@ pub mod paths;
 pub mod reconcile;
 
 pub use columns::columns;
-pub use credit::{Attribution, By, attribute};
+pub use credit::{Attribution, By, Grouped, attribute, attribute_all};
 pub use journey::{Goal, Journeys, Policy, Whose, journeys};
 pub use model::{Model, ModelError};
 pub use money::Rates;

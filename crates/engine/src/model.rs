@@ -25,6 +25,7 @@
 //! ```
 
 mod bound;
+mod exp2;
 mod spec;
 mod spread;
 mod words;
@@ -32,11 +33,15 @@ mod words;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use tributary_core::Time;
+use tributary_core::money::MostlyEven;
+
 use crate::journey::{Journeys, Whose};
 pub use bound::Bound;
 pub use spec::{
     Anchor, Decay, HeldBy, IfAllExcluded, Missing, ModelError, ModelSpec, Points, Take, Trait, Values,
 };
+use spread::{Anchored, FREE};
 pub use words::Aspect;
 
 const BUILTIN: &str = include_str!("../models/builtin.toml");
@@ -92,6 +97,33 @@ pub struct Place<'a> {
     pub touches: usize,
     /// Milestones and the touch that holds each.
     pub anchors: &'a [(&'a str, usize)],
+}
+
+/// What was found of a journey before, for all models.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known<'a> {
+    /// How many of its touches were at or before each milestone.
+    pub(crate) until: Option<&'a [u32]>,
+    /// When its touches were.
+    pub(crate) at: Option<&'a [Time]>,
+}
+
+/// How a journey's touches weigh, without writing down what most of them have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape<'a> {
+    /// The places of the touches that count; all count if `None`.
+    pub(crate) kept: Option<&'a [u32]>,
+    /// What those that count weigh: together 1, or 0 each if nothing counts.
+    pub(crate) weights: Weights<'a>,
+}
+
+/// Weights of touches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Weights<'a> {
+    /// Most of them are the same.
+    MostlyEven(MostlyEven<'a>),
+    /// Each its own.
+    Each(&'a [f64]),
 }
 
 /// How a touch comes to hold an anchor.
@@ -227,6 +259,11 @@ impl Model {
         std::iter::once(name).chain(later)
     }
 
+    /// Whether weights fall with age.
+    pub(crate) fn decays(&self) -> bool {
+        self.spec.half_life_days.is_some() || self.spec.half_life_of_lookback.is_some()
+    }
+
     /// Whether it needs times: decay or look-back.
     pub fn needs_times(&self) -> bool {
         self.spec.half_life_days.is_some() || self.spec.lookback_days.is_some()
@@ -253,7 +290,7 @@ impl Model {
 
     /// As [`weights_at`](Self::weights_at), of touches through these channels.
     pub fn weights_over<C: Ord>(&self, place: &Place<'_>, channels: &[C]) -> Vec<f64> {
-        let mut weights = vec![0.0; place.touches];
+        let mut weights = Vec::new();
         let touch =
             |name: &str| place.anchors.iter().find(|(anchor, _)| *anchor == name).map(|(_, touch)| *touch);
         let find = |name, out: &mut Vec<usize>| {
@@ -261,13 +298,20 @@ impl Model {
             out.extend(held.map(|(_, touch)| touch));
             held.filter(|(it, _)| *it != name).map_or(Held::Itself, |(it, _)| Held::With(it))
         };
-        let anchored = spread::anchors(&self.spec, &mut weights, find, &mut |_, _| {});
-        let mut parts = Vec::new();
-        let is_even = self.spec.rest_per.is_empty();
-        if !is_even {
-            spread::parts_per_key(&weights, channels, &mut parts);
+        let mut anchored = Anchored::default();
+        anchored.find(&self.spec, place.touches, find, &mut |_, _| {});
+        if place.touches == 0 {
+            return weights;
         }
-        spread::rest(&self.spec, &mut weights, anchored, (!is_even).then_some(&parts), &mut |_, _| {});
+        if self.spec.rest_per.is_empty() {
+            let (each, _) = anchored.settle(&self.spec, place.touches);
+            anchored.write(place.touches, each, &mut weights);
+        } else {
+            let mut parts = Vec::new();
+            anchored.write(place.touches, FREE, &mut weights);
+            spread::parts_per_key(&weights, channels, &mut parts);
+            anchored.share_out(&self.spec, &mut weights, &parts, &mut |_, _| {});
+        }
         weights
     }
 

@@ -171,7 +171,7 @@ fn touches_by_rep(world: &World) -> BTreeMap<String, u64> {
 
 /// What every rule model and preset gives each person and channel.
 async fn credits(store: &Store) -> Vec<tributary_engine::Attribution> {
-    let data = load(store, &rules(), None).await.unwrap();
+    let data = load(store, &rules(), None, Columns::ALL).await.unwrap();
     let names = [Model::names(), Model::presets()].concat();
     let models: Vec<Model> = names.iter().map(|name| Model::builtin(name).unwrap()).collect();
     let by = |by| attribution::attribute(&data, &question(data.as_of), &models, by);

@@ -2,13 +2,16 @@
 //!
 //! Not responsible for how weights are spread once it is known which touches hold what: that is `spread`.
 
-use tributary_core::book::{Direction, NOBODY, Term};
+use tributary_core::book::{Direction, NOBODY, Term, Touches};
 use tributary_core::fact::FULL_WEIGHT;
+use tributary_core::money::MostlyEven;
 use tributary_core::time::{DAY_MICROS, Time};
 
+use super::exp2::half_to_the;
 use super::spec::{Decay, Dimension, HeldBy, IfAllExcluded, Points, Take, Trait, Values, is_position};
-use super::spread::{self, FREE};
-use super::{Held, Model, Rule};
+use super::spread::{self, Anchored, FREE};
+use super::{Held, Known, Model, Rule, Shape, Weights};
+use crate::credit::NOT_REACHED;
 use crate::journey::{Journey, Journeys, Subject, Whose};
 
 /// A model whose names are numbers of one book. Keeps its buffers between journeys.
@@ -26,10 +29,30 @@ pub struct Bound<'m> {
     /// The attribute that names a deal's primary campaign.
     primary_campaign: Option<Term>,
     half_life_days: Option<f64>,
-    kept: Vec<usize>,
+    /// Every touch counts.
+    keeps_all: bool,
+    /// Free touches do not all have the same part of the rest.
+    has_parts: bool,
+    /// What anchors and the rest gave is changed afterwards.
+    modifies: bool,
+    /// How the last journey's touches weigh.
+    formed: Formed,
+    kept: Vec<u32>,
     inner: Vec<f64>,
     parts: Vec<f64>,
     entries: Vec<(Time, u32)>,
+    anchored: Anchored,
+}
+
+/// What is to be read from the buffers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Formed {
+    /// How many touches count.
+    touches: usize,
+    /// Those are not all, but the `kept`.
+    is_part: bool,
+    /// What free touches weigh; if `None`, `inner` has the weight of each.
+    each: Option<f64>,
 }
 
 /// A value of a dimension, as a number of the book; `None` if the book does not know it.
@@ -78,17 +101,40 @@ struct Scene<'s> {
     journeys: &'s Journeys<'s>,
     journey: &'s Journey,
     rows: &'s [u32],
-    /// Places in `rows`.
-    kept: &'s [usize],
+    /// Their places in `rows`, unless all count.
+    kept: Option<&'s [u32]>,
+    known: Known<'s>,
 }
 
 impl Scene<'_> {
+    /// How many touches count.
+    fn len(&self) -> usize {
+        self.kept.map_or(self.rows.len(), <[u32]>::len)
+    }
+
+    /// Where a touch that counts is among all of them.
+    fn whence(&self, place: usize) -> usize {
+        self.kept.map_or(place, |kept| kept[place] as usize)
+    }
+
     fn row(&self, place: usize) -> usize {
-        self.rows[self.kept[place]] as usize
+        self.rows[self.whence(place)] as usize
+    }
+
+    /// How many touches that count were at or before a time.
+    fn until(&self, time: Time) -> usize {
+        let at = &self.journeys.book.touches.at;
+        match self.kept {
+            None => self.rows.partition_point(|row| at[*row as usize] <= time),
+            Some(kept) => kept.partition_point(|place| at[self.rows[*place as usize] as usize] <= time),
+        }
     }
 
     fn at(&self, place: usize) -> Time {
-        self.journeys.book.touches.at[self.row(place)]
+        match self.known.at {
+            Some(at) => at[self.whence(place)],
+            None => self.journeys.book.touches.at[self.row(place)],
+        }
     }
 
     fn is_any(&self, matches: &[Match<'_>], place: usize) -> bool {
@@ -105,19 +151,41 @@ impl Match<'_> {
 /// A touch's value of a dimension, as a number of the book.
 fn number(journeys: &Journeys<'_>, journey: &Journey, row: usize, dimension: Dimension) -> u32 {
     let touches = &journeys.book.touches;
+    if let Some(column) = column(touches, dimension) {
+        return column[row].0;
+    }
     let term = match dimension {
-        Dimension::Kind => touches.kind[row],
-        Dimension::Team => touches.team[row],
-        Dimension::Channel => touches.channel[row],
-        Dimension::Campaign => touches.campaign[row],
-        Dimension::Content => touches.content[row],
-        Dimension::Source => touches.source[row],
-        Dimension::Role => journeys.role(journey, touches.person[row]),
-        Dimension::Person if touches.person[row] == NOBODY => Term::NONE,
-        Dimension::Person => journeys.book.people[touches.person[row] as usize].key,
         Dimension::Direction => return u32::from(touches.direction[row] == Direction::Outbound),
+        Dimension::Role => journeys.role(journey, touches.person[row]),
+        _ if touches.person[row] == NOBODY => Term::NONE,
+        _ => journeys.book.people[touches.person[row] as usize].key,
     };
     term.0
+}
+
+/// The column of terms that a dimension is, if it is one.
+fn column(touches: &Touches, dimension: Dimension) -> Option<&[Term]> {
+    match dimension {
+        Dimension::Kind => Some(&touches.kind),
+        Dimension::Team => Some(&touches.team),
+        Dimension::Channel => Some(&touches.channel),
+        Dimension::Campaign => Some(&touches.campaign),
+        Dimension::Content => Some(&touches.content),
+        Dimension::Source => Some(&touches.source),
+        Dimension::Role | Dimension::Person | Dimension::Direction => None,
+    }
+}
+
+/// Adds weights up, in four strands that do not wait for each other.
+fn sum(weights: &[f64]) -> f64 {
+    let (fours, rest) = weights.as_chunks::<4>();
+    let mut strands = [0.0; 4];
+    for four in fours {
+        for (strand, weight) in strands.iter_mut().zip(four) {
+            *strand += weight;
+        }
+    }
+    strands.iter().chain(rest).sum()
 }
 
 fn numbered<'m>(journeys: &Journeys<'_>, name: &'m str, value: &'m str) -> Option<Match<'m>> {
@@ -183,10 +251,24 @@ impl<'m> Bound<'m> {
             half_life_days: spec
                 .half_life_days
                 .or_else(|| spec.half_life_of_lookback.map(|part| part * window)),
+            keeps_all: spec.exclude.is_empty()
+                && spec.exclude_after.is_empty()
+                && spec.lookback_days.is_none()
+                && spec.whose == Whose::All,
+            has_parts: !(spec.only_as_anchor.is_empty()
+                && spec.rest_per.is_empty()
+                && spec.points.is_empty()),
+            modifies: !spec.multiply.is_empty()
+                || spec.use_weight
+                || spec.decay != Decay::Continuous
+                || spec.half_life_days.is_some()
+                || spec.half_life_of_lookback.is_some(),
+            formed: Formed::default(),
             kept: Vec::new(),
             inner: Vec::new(),
             parts: Vec::new(),
             entries: Vec::new(),
+            anchored: Anchored::default(),
         }
     }
 
@@ -203,24 +285,107 @@ impl<'m> Bound<'m> {
         out: &mut Vec<f64>,
         told: &mut dyn FnMut(usize, Rule<'m>),
     ) {
-        let rows = journeys.touches(journey);
-        out.clear();
-        out.resize(rows.len(), 0.0);
-        self.keep(journeys, journey, rows, told);
-        if self.kept.is_empty() {
-            return;
+        self.form::<true>(journeys, journey, Known::default(), told);
+        if self.formed.each.is_some() {
+            self.write_inner();
         }
+        out.clear();
+        if self.formed.is_part {
+            out.resize(journey.touches.len(), 0.0);
+            for (place, weight) in self.kept.iter().zip(&self.inner) {
+                out[*place as usize] = *weight;
+            }
+        } else {
+            out.extend_from_slice(&self.inner);
+        }
+    }
+
+    /// How a journey's touches weigh, without writing down what most of them have in common. Says the same as
+    /// [`weights`](Self::weights).
+    pub(crate) fn shape(
+        &mut self,
+        journeys: &Journeys<'_>,
+        journey: &Journey,
+        known: Known<'_>,
+    ) -> Shape<'_> {
+        self.form::<false>(journeys, journey, known, &mut |_, _| {});
+        let weights = match self.formed.each {
+            Some(each) => {
+                let (count, others) = (self.formed.touches, self.anchored.others.as_slice());
+                Weights::MostlyEven(MostlyEven { count, each, others })
+            }
+            None => Weights::Each(&self.inner),
+        };
+        Shape { kept: self.formed.is_part.then_some(&self.kept), weights }
+    }
+
+    /// Fills the buffers with what a journey's touches weigh.
+    fn form<const TELLS: bool>(
+        &mut self,
+        journeys: &Journeys<'_>,
+        journey: &Journey,
+        known: Known<'_>,
+        told: &mut dyn FnMut(usize, Rule<'m>),
+    ) {
+        let rows = journeys.touches(journey);
+        let is_part = !self.keeps_all
+            && (if TELLS { None } else { self.keep_quickly(journeys, journey, rows) })
+                .unwrap_or_else(|| self.keep(journeys, journey, rows, told));
         let kept = std::mem::take(&mut self.kept);
+        let scene = Scene { journeys, journey, rows, kept: is_part.then_some(&kept), known };
+        let touches = scene.len();
+        let mut anchored = std::mem::take(&mut self.anchored);
+        let mut entries = std::mem::take(&mut self.entries);
+        let told = &mut |place: usize, rule: Rule<'m>| told(scene.whence(place), rule);
+        let spec = self.model.spec();
+        anchored.find(spec, touches, |name, out| self.find(scene, name, &mut entries, out), told);
+        let mut each = None;
+        if touches == 0 {
+            each = Some(0.0);
+        } else if self.has_parts {
+            self.share_out(scene, &anchored, told);
+        } else {
+            let (weight, rule) = anchored.settle(spec, touches);
+            each = Some(weight);
+            if TELLS && weight > 0.0 {
+                let mut others = anchored.others.iter().map(|(place, _)| *place as usize).peekable();
+                for place in 0..touches {
+                    if others.next_if_eq(&place).is_none() {
+                        told(place, rule);
+                    }
+                }
+            }
+        }
+        (self.anchored, self.entries) = (anchored, entries);
+        self.formed = Formed { touches, is_part, each };
+        if touches > 0 && self.modifies {
+            if each.is_some() {
+                self.write_inner();
+            }
+            self.modify(scene);
+            self.formed.each = None;
+        }
+        self.kept = kept;
+        if self.formed.each.is_none() {
+            let total = sum(&self.inner);
+            let scale = if total > 0.0 && total.is_finite() { total } else { f64::INFINITY };
+            for weight in &mut self.inner {
+                *weight /= scale;
+            }
+        }
+    }
+
+    /// Writes down what touches weigh that mostly weigh the same.
+    fn write_inner(&mut self) {
+        let each = self.formed.each.unwrap_or_default();
+        self.anchored.write(self.formed.touches, each, &mut self.inner);
+    }
+
+    /// Step 4 where free touches differ.
+    fn share_out(&mut self, scene: Scene<'_>, anchored: &Anchored, told: &mut dyn FnMut(usize, Rule<'m>)) {
         let mut inner = std::mem::take(&mut self.inner);
         let mut parts = std::mem::take(&mut self.parts);
-        let mut entries = std::mem::take(&mut self.entries);
-        inner.clear();
-        inner.resize(kept.len(), 0.0);
-        let scene = Scene { journeys, journey, rows, kept: &kept };
-        let told = &mut |place: usize, rule: Rule<'m>| told(kept[place], rule);
-        let spec = self.model.spec();
-        let anchored =
-            spread::anchors(spec, &mut inner, |name, out| self.find(scene, name, &mut entries, out), told);
+        anchored.write(scene.len(), FREE, &mut inner);
         if !self.only_as_anchor.is_empty() {
             for (place, weight) in inner.iter_mut().enumerate() {
                 if *weight == FREE && scene.is_any(&self.only_as_anchor, place) {
@@ -229,44 +394,76 @@ impl<'m> Bound<'m> {
                 }
             }
         }
-        let parts_count = self.divide(scene, &inner, &mut parts);
-        spread::rest(spec, &mut inner, anchored, parts_count.then_some(&parts), told);
-        self.modify(scene, &mut inner);
-        let total: f64 = inner.iter().sum();
-        if total > 0.0 && total.is_finite() {
-            for (place, weight) in kept.iter().zip(&inner) {
-                out[*place] = weight / total;
-            }
-        }
-        (self.kept, self.inner, self.parts, self.entries) = (kept, inner, parts, entries);
+        self.divide(scene, &inner, &mut parts);
+        anchored.share_out(self.model.spec(), &mut inner, &parts, told);
+        (self.inner, self.parts) = (inner, parts);
     }
 
-    /// Step 1: the places of the touches that count.
+    /// Step 1 for models that leave out no more than what is too old, or one value of a column: whether the touches that
+    /// count are not all, or `None` for other models. Says the same as [`keep`](Self::keep).
+    fn keep_quickly(&mut self, journeys: &Journeys<'_>, journey: &Journey, rows: &[u32]) -> Option<bool> {
+        let spec = self.model.spec();
+        if spec.whose != Whose::All || !self.excluded_after.is_empty() {
+            return None;
+        }
+        match (self.since(journey), self.excluded.as_slice()) {
+            (Some(since), []) => {
+                let at = &journeys.book.touches.at;
+                let first = rows.partition_point(|row| at[*row as usize] < since);
+                self.kept.clear();
+                self.kept.extend(first as u32..rows.len() as u32);
+            }
+            (None, [only]) => {
+                let column = column(&journeys.book.touches, only.dimension)?;
+                let Some(number) = only.number else { return Some(false) };
+                self.kept.resize(rows.len(), 0);
+                let mut count = 0;
+                for (place, row) in rows.iter().enumerate() {
+                    self.kept[count] = place as u32;
+                    count += usize::from(column[*row as usize].0 != number);
+                }
+                self.kept.truncate(count);
+            }
+            _ => return None,
+        }
+        let keeps_all = self.kept.is_empty() && spec.if_all_excluded == IfAllExcluded::Keep;
+        Some(self.kept.len() < rows.len() && !keeps_all)
+    }
+
+    /// Before this, touches are too old.
+    fn since(&self, journey: &Journey) -> Option<Time> {
+        let days = self.model.spec().lookback_days?;
+        Some(Time(journey.end.0.saturating_sub((days * DAY_MICROS as f64) as i64)))
+    }
+
+    /// Step 1: the places of the touches that count; whether those are not all.
     fn keep(
         &mut self,
         journeys: &Journeys<'_>,
         journey: &Journey,
         rows: &[u32],
         told: &mut dyn FnMut(usize, Rule<'m>),
-    ) {
+    ) -> bool {
         self.kept.clear();
         let may_keep_all = self.model.spec().if_all_excluded == IfAllExcluded::Keep;
         for (place, row) in rows.iter().enumerate() {
             match self.left_out(journeys, journey, *row as usize) {
-                None => self.kept.push(place),
+                None => self.kept.push(place as u32),
                 Some(_) if may_keep_all => {}
                 Some(rule) => told(place, rule),
             }
         }
         if may_keep_all && self.kept.is_empty() {
-            self.kept.extend(0..rows.len());
-        } else if may_keep_all {
+            return false;
+        }
+        if may_keep_all {
             for (place, row) in rows.iter().enumerate() {
                 if let Some(rule) = self.left_out(journeys, journey, *row as usize) {
                     told(place, rule);
                 }
             }
         }
+        self.kept.len() < rows.len()
     }
 
     /// The rule by which a touch does not count.
@@ -274,10 +471,7 @@ impl<'m> Bound<'m> {
         let spec = self.model.spec();
         let touches = &journeys.book.touches;
         let at = touches.at[row];
-        let since = spec
-            .lookback_days
-            .map(|days| Time(journey.end.0.saturating_sub((days * DAY_MICROS as f64) as i64)));
-        if since.is_some_and(|since| at < since) {
+        if self.since(journey).is_some_and(|since| at < since) {
             return Some(Rule::TooOld);
         }
         if spec.whose != Whose::All && !journeys.counts(journey, spec.whose, touches.person[row]) {
@@ -317,7 +511,7 @@ impl<'m> Bound<'m> {
         };
         for candidate in &anchor.candidates {
             if candidate.is_pending && scene.journeys.is_open(scene.journey) {
-                let last = (0..scene.kept.len()).rev().find(|place| candidate.may_hold(scene, *place));
+                let last = (0..scene.len()).rev().find(|place| candidate.may_hold(scene, *place));
                 out.extend(last);
                 return Held::Pending;
             }
@@ -331,12 +525,9 @@ impl<'m> Bound<'m> {
         Held::Itself
     }
 
-    /// Step 4: in what proportion free touches share the rest; whether it is not evenly.
-    fn divide(&self, scene: Scene<'_>, weights: &[f64], parts: &mut Vec<f64>) -> bool {
+    /// In what proportion free touches share the rest.
+    fn divide(&self, scene: Scene<'_>, weights: &[f64], parts: &mut Vec<f64>) {
         let points = &self.model.spec().points;
-        if self.rest_per.is_empty() && points.is_empty() {
-            return false;
-        }
         if self.rest_per.is_empty() {
             parts.clear();
             parts.resize(weights.len(), 1.0);
@@ -353,7 +544,6 @@ impl<'m> Bound<'m> {
                 *part *= self.points(scene, points, place);
             }
         }
-        true
     }
 
     fn points(&self, scene: Scene<'_>, points: &[Points], place: usize) -> f64 {
@@ -374,34 +564,46 @@ impl<'m> Bound<'m> {
     }
 
     /// Step 5: factors, own weights, decay.
-    fn modify(&self, scene: Scene<'_>, inner: &mut [f64]) {
+    fn modify(&mut self, scene: Scene<'_>) {
         let spec = self.model.spec();
-        for (place, weight) in inner.iter_mut().enumerate() {
-            let row = scene.row(place);
-            for (it, factor) in &self.factors {
-                if it.fits(scene.journeys, scene.journey, row) {
-                    *weight *= factor;
+        let touches = &scene.journeys.book.touches;
+        if !self.factors.is_empty() || spec.use_weight || spec.decay == Decay::Rank {
+            for (place, weight) in self.inner.iter_mut().enumerate() {
+                let row = scene.row(place);
+                for (it, factor) in &self.factors {
+                    if it.fits(scene.journeys, scene.journey, row) {
+                        *weight *= factor;
+                    }
                 }
-            }
-            if spec.use_weight {
-                *weight *= f64::from(scene.journeys.book.touches.weight[row]) / f64::from(FULL_WEIGHT);
-            }
-            if spec.decay == Decay::Rank {
-                *weight *= (place + 1) as f64;
+                if spec.use_weight {
+                    *weight *= f64::from(touches.weight[row]) / f64::from(FULL_WEIGHT);
+                }
+                if spec.decay == Decay::Rank {
+                    *weight *= (place + 1) as f64;
+                }
             }
         }
         let Some(half_life) = self.half_life_days else { return };
         // Ages count from the latest touch that weighs anything: the end cancels out of a decay by whole or broken
         // half-lives, and the youngest touch then weighs 1, however old the journey.
-        let Some(newest) = (0..inner.len()).rev().find(|place| inner[*place] > 0.0) else { return };
-        let half_lives = |place: usize| {
-            let from = if spec.decay == Decay::Step { scene.journey.end } else { scene.at(newest) };
-            let passed = from.days_since(scene.at(place)) / half_life;
-            if spec.decay == Decay::Step { passed.floor() } else { passed }
-        };
-        let least = half_lives(newest);
-        for (place, weight) in inner.iter_mut().enumerate() {
-            *weight *= (-(half_lives(place) - least).max(0.0)).exp2();
+        let Some(newest) = self.inner.iter().rposition(|weight| *weight > 0.0) else { return };
+        let from = if spec.decay == Decay::Step { scene.journey.end } else { scene.at(newest) };
+        let half_life_micros = half_life * DAY_MICROS as f64;
+        let half_lives = &mut self.parts;
+        half_lives.clear();
+        let of = |at: Time| from.0.saturating_sub(at.0) as f64 / half_life_micros;
+        match (scene.kept, scene.known.at) {
+            (None, Some(at)) => half_lives.extend(at.iter().map(|at| of(*at))),
+            _ => half_lives.extend((0..scene.len()).map(|place| of(scene.at(place)))),
+        }
+        if spec.decay == Decay::Step {
+            for passed in half_lives.iter_mut() {
+                *passed = passed.floor();
+            }
+        }
+        let least = half_lives[newest];
+        for (weight, passed) in self.inner.iter_mut().zip(half_lives) {
+            *weight *= half_to_the(*passed - least);
         }
     }
 }
@@ -419,22 +621,29 @@ impl Candidate<'_> {
         out: &mut Vec<usize>,
     ) -> Found {
         if self.held_by == HeldBy::Touch {
-            out.extend((0..scene.kept.len()).filter(|place| self.may_hold(scene, *place)));
+            out.extend((0..scene.len()).filter(|place| self.may_hold(scene, *place)));
             self.take_of(out);
             return if out.is_empty() { Found::Skipped } else { Found::Touches };
         }
         let Some(milestone) = self.milestone else { return Found::Skipped };
         if self.is_plain {
-            entries.clear();
-            entries.extend(scene.journey.times[milestone].map(|at| (at, NOBODY)));
+            let before = match (scene.known.until, scene.kept) {
+                (Some(until), None) if until[milestone] == NOT_REACHED => None,
+                (Some(until), None) => Some(until[milestone] as usize),
+                _ => scene.journey.times[milestone].map(|time| scene.until(time)),
+            };
+            let Some(before) = before else { return Found::Skipped };
+            out.extend(self.holder(scene, before, NOBODY));
         } else {
             scene.journeys.entries(scene.journey, milestone, whose, entries);
             self.take_of(entries);
+            if entries.is_empty() {
+                return Found::Skipped;
+            }
+            let holders =
+                entries.iter().map(|(time, person)| self.holder(scene, scene.until(*time), *person));
+            out.extend(holders.flatten());
         }
-        if entries.is_empty() {
-            return Found::Skipped;
-        }
-        out.extend(entries.iter().filter_map(|entry| self.holder(scene, *entry)));
         if out.is_empty() { Found::Unheld } else { Found::Touches }
     }
 
@@ -446,10 +655,9 @@ impl Candidate<'_> {
         }
     }
 
-    /// The last touch at or before the milestone that may hold it.
-    fn holder(&self, scene: Scene<'_>, (time, person): (Time, u32)) -> Option<usize> {
+    /// The last of the first so many touches that may hold the milestone; of this person, if only theirs may.
+    fn holder(&self, scene: Scene<'_>, before: usize, person: u32) -> Option<usize> {
         let touches = &scene.journeys.book.touches;
-        let before = scene.kept.partition_point(|place| touches.at[scene.rows[*place] as usize] <= time);
         let is_theirs = |place: &usize| {
             self.held_by != HeldBy::Person || person == NOBODY || touches.person[scene.row(*place)] == person
         };

@@ -6,84 +6,136 @@ use super::{Held, Rule};
 /// Marks a touch without an anchor; one that holds an anchor of no weight has none of the rest either.
 pub(super) const FREE: f64 = -1.0;
 
-/// What the anchors took, and what of theirs no touch holds.
-#[derive(Clone, Copy, Debug, Default)]
+/// Which touches hold anchors, and what of the anchors' weight none holds.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Anchored {
+    /// Place and weight of each touch that holds one, in order of place.
+    pub(super) others: Vec<(u32, f64)>,
     held: f64,
     missing: f64,
+    /// The places of one anchor; room that is kept.
+    places: Vec<usize>,
 }
 
-/// Gives each anchor's weight to the touches that hold it, and marks all others as free.
-///
-/// `find` fills the places of those that hold a milestone, none if it is missing. Several get an even part each.
-pub(super) fn anchors<'m>(
-    spec: &'m ModelSpec,
-    weights: &mut [f64],
-    mut find: impl FnMut(&'m str, &mut Vec<usize>) -> Held<'m>,
-    told: &mut dyn FnMut(usize, Rule<'m>),
-) -> Anchored {
-    let mut out = Anchored::default();
-    weights.fill(FREE);
-    let Some(last) = weights.len().checked_sub(1) else { return out };
-    let mut places = Vec::new();
-    for (name, weight) in &spec.weights {
-        places.clear();
-        let mut held = Held::Itself;
-        match name.as_str() {
-            "first" => places.push(0),
-            "last" => places.push(last),
-            name => held = find(name, &mut places),
-        }
-        if places.is_empty() {
-            out.missing += weight;
-            continue;
-        }
-        let part = weight / places.len() as f64;
-        for place in &places {
-            weights[*place] = weights[*place].max(0.0) + part;
-            told(*place, Rule::Anchor { name, held });
-        }
-        out.held += weight;
-    }
-    out
+/// How touches without an anchor weigh.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    /// What a part of one weighs.
+    unit: f64,
+    /// What everything, anchors too, is divided by to sum to 1.
+    whole: f64,
 }
 
-/// Spreads the rest over the free touches, in proportion to their parts (evenly without any), and scales the whole
-/// to 1.
-pub(super) fn rest<'m>(
-    spec: &'m ModelSpec,
-    weights: &mut [f64],
-    anchored: Anchored,
-    parts: Option<&[f64]>,
-    told: &mut dyn FnMut(usize, Rule<'m>),
-) {
-    let part = |place: usize| parts.map_or(1.0, |parts| parts[place]);
-    let free = |weight: f64| weight == FREE;
-    let parts_of_all: f64 =
-        weights.iter().enumerate().filter(|(_, weight)| free(**weight)).map(|(place, _)| part(place)).sum();
-    let mut rest = spec.rest;
-    if spec.missing == Missing::Rest {
-        rest += anchored.missing;
+impl Anchored {
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.others.clear();
+        (self.held, self.missing) = (0.0, 0.0);
     }
-    if parts_of_all <= 0.0 {
-        rest = 0.0;
-    }
-    let whole = anchored.held + rest;
-    if whole <= 0.0 {
-        let even = 1.0 / weights.len() as f64;
-        weights.fill(even);
-        (0..weights.len()).for_each(|place| told(place, Rule::Even));
-        return;
-    }
-    for (place, weight) in weights.iter_mut().enumerate() {
-        if free(*weight) {
-            let part = part(place);
-            *weight = if rest > 0.0 { rest * part / parts_of_all } else { 0.0 };
-            if *weight > 0.0 {
-                told(place, if spec.points.is_empty() { Rule::Rest } else { Rule::Points(part) });
+
+    /// Gives each anchor's weight to the touches that hold it.
+    ///
+    /// `find` fills the places of those that hold a milestone, none if it is missing. Several get an even part each.
+    pub(super) fn find<'m>(
+        &mut self,
+        spec: &'m ModelSpec,
+        touches: usize,
+        mut find: impl FnMut(&'m str, &mut Vec<usize>) -> Held<'m>,
+        told: &mut dyn FnMut(usize, Rule<'m>),
+    ) {
+        self.clear();
+        let Some(last) = touches.checked_sub(1) else { return };
+        for (name, weight) in &spec.weights {
+            self.places.clear();
+            let mut held = Held::Itself;
+            match name.as_str() {
+                "first" => self.places.push(0),
+                "last" => self.places.push(last),
+                name => held = find(name, &mut self.places),
             }
+            if self.places.is_empty() {
+                self.missing += weight;
+                continue;
+            }
+            let part = weight / self.places.len() as f64;
+            for place in &self.places {
+                hold(&mut self.others, *place as u32, part);
+                told(*place, Rule::Anchor { name, held });
+            }
+            self.held += weight;
         }
-        *weight /= whole;
+    }
+
+    /// How free touches weigh that have so many parts of the rest together; `None` if nothing at all is left.
+    fn rest(&self, spec: &ModelSpec, parts: f64) -> Option<Rest> {
+        let mut rest = spec.rest;
+        if spec.missing == Missing::Rest {
+            rest += self.missing;
+        }
+        if parts <= 0.0 {
+            rest = 0.0;
+        }
+        let whole = self.held + rest;
+        (whole > 0.0).then(|| Rest { unit: if rest > 0.0 { rest / parts } else { 0.0 }, whole })
+    }
+
+    /// Spreads the rest evenly over the free ones of so many touches and scales the whole to 1; says what each of the
+    /// free ones weighs. If nothing at all is left, all are free and weigh the same.
+    pub(super) fn settle<'m>(&mut self, spec: &ModelSpec, touches: usize) -> (f64, Rule<'m>) {
+        let free = (touches - self.others.len()) as f64;
+        let Some(rest) = self.rest(spec, free) else {
+            self.others.clear();
+            return (1.0 / touches as f64, Rule::Even);
+        };
+        for (_, weight) in &mut self.others {
+            *weight /= rest.whole;
+        }
+        (rest.unit / rest.whole, Rule::Rest)
+    }
+
+    /// Writes each touch's weight down; free ones weigh `each`.
+    pub(super) fn write(&self, touches: usize, each: f64, weights: &mut Vec<f64>) {
+        weights.clear();
+        weights.resize(touches, each);
+        for (place, weight) in &self.others {
+            weights[*place as usize] = *weight;
+        }
+    }
+
+    /// Spreads the rest over the free touches, in proportion to their parts, and scales the whole to 1.
+    pub(super) fn share_out<'m>(
+        &self,
+        spec: &ModelSpec,
+        weights: &mut [f64],
+        parts: &[f64],
+        told: &mut dyn FnMut(usize, Rule<'m>),
+    ) {
+        let free = weights.iter().zip(parts).filter(|(weight, _)| **weight == FREE);
+        let Some(rest) = self.rest(spec, free.map(|(_, part)| part).sum()) else {
+            let even = 1.0 / weights.len() as f64;
+            weights.fill(even);
+            (0..weights.len()).for_each(|place| told(place, Rule::Even));
+            return;
+        };
+        for (place, (weight, part)) in weights.iter_mut().zip(parts).enumerate() {
+            if *weight == FREE {
+                *weight = rest.unit * part;
+                if *weight > 0.0 {
+                    told(place, if spec.points.is_empty() { Rule::Rest } else { Rule::Points(*part) });
+                }
+            }
+            *weight /= rest.whole;
+        }
+    }
+}
+
+/// Adds to the weight of the touch at a place.
+fn hold(others: &mut Vec<(u32, f64)>, place: u32, part: f64) {
+    let before = others.iter().rposition(|(other, _)| *other <= place);
+    match before {
+        Some(before) if others[before].0 == place => others[before].1 += part,
+        Some(before) => others.insert(before + 1, (place, part)),
+        None => others.insert(0, (place, part)),
     }
 }
 

@@ -131,11 +131,9 @@ impl Paths {
     /// Deals that no rate converts, and journeys without a touch, are no paths. An account with open deals alone is
     /// none either: how it ends is not known.
     pub fn of_journeys(found: &Journeys<'_>, dimension: By, rates: &Rates, reporting: Currency) -> Self {
-        let groups = Groups::new(found, dimension);
         let mut out = Builder {
-            groups: &groups,
+            groups: Groups::new(found.book, dimension),
             traits: Numbers::of(found.book),
-            numbers: BTreeMap::new(),
             paths: Self::empty(),
         };
         let nulls = null_journeys(found);
@@ -199,11 +197,9 @@ pub(crate) fn counted<'a, 'b>(
     all.filter(|(journeys, journey)| !journeys.touches(journey).is_empty())
 }
 
-struct Builder<'a> {
-    groups: &'a Groups,
+struct Builder<'b> {
+    groups: Groups<'b>,
     traits: Numbers,
-    /// Groups in use, by first use.
-    numbers: BTreeMap<usize, u32>,
     paths: Paths,
 }
 
@@ -217,11 +213,7 @@ impl Builder<'_> {
     ) {
         let rows = found.touches(journey);
         let walked = Arc::make_mut(&mut self.paths.walked);
-        let (groups, numbers) = (self.groups, &mut self.numbers);
-        walked.push(rows.iter().map(|row| {
-            let next = numbers.len() as u32;
-            *numbers.entry(groups.of(found, journey, *row as usize)).or_insert(next)
-        }));
+        walked.push(rows.iter().map(|row| self.groups.of(found, journey, *row as usize)));
         let at = &found.book.touches.at;
         walked.ages_days.extend(rows.iter().map(|row| journey.end.days_since(at[*row as usize]).max(0.0)));
         let deal = if let Subject::Deal(deal) = journey.subject { Some(deal) } else { None };
@@ -239,9 +231,9 @@ impl Builder<'_> {
 
     /// Numbers the keys by their texts, so that the order of the book's terms reaches no result.
     fn finish(mut self) -> Paths {
-        let name = |group: usize| self.groups.names[group].0.clone();
+        let groups = 0..self.groups.len() as u32;
         let mut sorted: Vec<(Option<String>, u32)> =
-            self.numbers.iter().map(|(group, number)| (name(*group), *number)).collect();
+            groups.map(|group| (self.groups.name(group).0, group)).collect();
         sorted.sort();
         let mut renamed = vec![0; sorted.len()];
         for (place, (_, number)) in sorted.iter().enumerate() {

@@ -6,12 +6,15 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use tributary_core::book::{Book, Outcome};
 use tributary_core::{Currency, Money, Time};
+use tributary_engine::credit::{Worth, worth};
 use tributary_engine::differ::differ;
 use tributary_engine::explain::explain;
 use tributary_engine::influence::influence;
 use tributary_engine::journey::Subject;
 use tributary_engine::reconcile::reconcile;
-use tributary_engine::{Attribution, By, Goal, Model, Policy, Rates, Whose, attribute, compare, journeys};
+use tributary_engine::{
+    Attribution, By, Goal, Grouped, Model, Policy, Rates, Whose, attribute, attribute_all, compare, journeys,
+};
 
 use crate::story::{book_from, day, policy};
 
@@ -318,6 +321,43 @@ proptest! {
                 let rows = credit.rows.into_iter().filter(|row| row.credit_minor != 0);
                 let credited: BTreeMap<_, _> = rows.map(|row| (row.key.unwrap(), row.credit_minor)).collect();
                 prop_assert_eq!(explained, credited, "{}", model.name);
+            }
+        }
+    }
+
+    #[test]
+    fn one_pass_says_what_each_models_weights_say_split_touch_by_touch(
+        texts in accounts(),
+        own in own(),
+        policy in prop::sample::select(policies()),
+    ) {
+        let book = book_from(&named(&texts), 0);
+        let found = journeys(&book, &policy);
+        let models: Vec<Model> = with(&own).into_iter().cloned().collect();
+        let all = attribute_all(&found, &models, By::Team, &rates(0), Currency::USD);
+        let grouped = Grouped::new(&found, By::Team);
+        let unrounded = grouped.unrounded(&models, &rates(0), Currency::USD);
+        for ((model, credit), sums) in models.iter().zip(&all).zip(&unrounded) {
+            prop_assert_eq!(credit, &attribute(&found, model, By::Team, &rates(0), Currency::USD));
+            let mut expected: BTreeMap<Option<String>, (f64, i64)> = BTreeMap::new();
+            let (mut bound, mut weights) = (model.bind(&found), Vec::new());
+            for journey in &found.list {
+                let Worth::Minor(minor) = worth(journey, &rates(0), Currency::USD) else { continue };
+                bound.weights(&found, journey, &mut weights);
+                let mut shares = Vec::new();
+                tributary_core::money::split(minor, &weights, &mut shares);
+                for ((row, weight), share) in found.touches(journey).iter().zip(&weights).zip(shares) {
+                    let team = book.terms.get(book.touches.team[*row as usize]).map(str::to_owned);
+                    let slot = expected.entry(team).or_default();
+                    *slot = (slot.0 + minor as f64 * weight, slot.1 + share);
+                }
+            }
+            for (group, sum) in sums.iter().enumerate() {
+                let (expected, _) = expected.get(&grouped.name(group).0).copied().unwrap_or_default();
+                prop_assert!((sum - expected).abs() < 1e-4, "{}: {} is not {}", model.name, sum, expected);
+            }
+            for row in &credit.rows {
+                prop_assert_eq!(row.credit_minor, expected[&row.key].1, "{}: {:?}", model.name, row.key);
             }
         }
     }
