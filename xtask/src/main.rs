@@ -52,11 +52,7 @@ enum Command {
         name: String,
     },
     /// Measure how fast Tributary is: one JSON line a figure.
-    Bench {
-        /// About how many touches the measured company has.
-        #[arg(long, default_value_t = 200_000)]
-        touches: u64,
-    },
+    Bench(bench::Options),
     /// Everything that continuous integration runs: format, lints, docs, licences, dependency direction, tests.
     Ci,
 }
@@ -68,7 +64,7 @@ fn main() -> ExitCode {
         Command::Test { rest } => test::run(&rest),
         Command::Schema => schema(),
         Command::NewConnector { name } => new_connector::run(&name),
-        Command::Bench { touches } => bench::run(touches),
+        Command::Bench(options) => bench::run(&options),
         Command::Ci => ci::run(),
     };
     match outcome {
