@@ -32,7 +32,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
-    /// Start a simulated vendor on loopback, to try its connector on by hand: hubspot, matomo or google-ads.
+    /// Start a simulated vendor on loopback, such as hubspot, to try its connector on by hand.
     Sim {
         /// Passed on to `tributary simulate`, such as `hubspot --port 9001`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

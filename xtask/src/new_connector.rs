@@ -72,12 +72,20 @@ pub(crate) fn run(name: &str) -> Result<()> {
     insert(
         &root.join("crates/cli/Cargo.toml"),
         "tributary-files.workspace",
-        &format!("tributary-{kebab}.workspace = true"),
+        &format!("tributary-{kebab} = {{ workspace = true, features = [\"simulator\"] }}"),
     )?;
     insert(
         &root.join("crates/cli/src/connectors.rs"),
         "        Arc::new(tributary_files::Files)",
         &format!("        Arc::new(tributary_{}::{}),", names.snake, names.pascal),
+    )?;
+    let vendor = format!("tributary_{}::Simulated{}", names.snake, names.pascal);
+    insert(
+        &root.join("crates/cli/src/simulators.rs"),
+        "    (\"google-ads\", ",
+        &format!(
+            "    (\"{kebab}\", |world, clock| ({vendor}::new(world, clock).kit(), {vendor}::values, {vendor}::secrets())),"
+        ),
     )?;
     let example = root.join("config.example.toml");
     let mut text =
@@ -91,6 +99,7 @@ pub(crate) fn run(name: &str) -> Result<()> {
     fs::write(&example, text).with_context(|| format!("cannot write {}", example.display()))?;
     // Names of other lengths sort and wrap otherwise.
     shell::run(shell::cargo().args(["fmt", "--all"]))?;
+    crate::schema()?;
     shell::run(shell::cargo().args(["test", "--quiet", "--package", &format!("tributary-{kebab}")]))?;
     eprintln!("connectors/{kebab} compiles and passes; go on with CONTRIBUTING.md, \"Add a connector\"");
     Ok(())

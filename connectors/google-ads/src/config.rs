@@ -33,6 +33,7 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) login_customer_id: Option<String>,
     /// Requests a second.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     #[serde(default = "requests_per_second")]
     pub(crate) requests_per_second: f64,
     /// For how many days after a click its conversions come in: the longest window of any conversion action, 1 to 90.

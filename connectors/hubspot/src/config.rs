@@ -32,6 +32,7 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) currency: Option<String>,
     /// Requests a second.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     #[serde(default = "requests_per_second")]
     pub(crate) requests_per_second: f64,
     /// Records a request, 1 to 100.

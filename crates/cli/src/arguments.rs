@@ -240,7 +240,7 @@ pub(crate) struct Import {
 /// `simulate`.
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
-    /// The vendor, by the name of its connector: hubspot, matomo or google-ads.
+    /// The vendor, by the name of its connector, such as hubspot.
     pub(crate) vendor: String,
     /// The port of 127.0.0.1 [default: any free one].
     #[arg(long, default_value_t = 0, hide_default_value = true)]

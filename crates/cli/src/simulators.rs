@@ -14,8 +14,33 @@ use tributary_sandbox::simulator::{Served, Simulator, serve};
 use tributary_source::SecretString;
 use tributary_source::testkit::Clock;
 
+/// What a simulated vendor is: the kit that answers, the settings to read it at an address, and its secrets.
+type Parts = (Arc<Simulator>, fn(&str) -> Value, BTreeMap<String, SecretString>);
+
+/// Starts a vendor over a world.
+type Start = fn(&World, Clock) -> Parts;
+
+/// Every simulated vendor, by the name of its connector.
+const ALL: &[(&str, Start)] = &[
+    ("google-ads", |world, clock| {
+        let vendor = SimulatedGoogleAds::new(world, clock);
+        (vendor.kit(), SimulatedGoogleAds::values, SimulatedGoogleAds::secrets())
+    }),
+    ("hubspot", |world, clock| {
+        let mut secrets = SimulatedHubSpot::secrets();
+        // A key is enough.
+        secrets.retain(|name, _| name == "token");
+        (SimulatedHubSpot::new(world, clock).kit(), SimulatedHubSpot::values, secrets)
+    }),
+    ("matomo", |world, clock| {
+        (SimulatedMatomo::new(world, clock).kit(), SimulatedMatomo::values, SimulatedMatomo::secrets())
+    }),
+];
+
 /// Vendors that can be simulated, by the name of their connector.
-pub(crate) const NAMES: [&str; 3] = ["hubspot", "matomo", "google-ads"];
+pub(crate) fn names() -> Vec<&'static str> {
+    ALL.iter().map(|(name, _)| *name).collect()
+}
 
 /// Hours between the end of a world and the moment at which it is looked at: nobody is in the middle of a visit.
 const LATER_HOURS: i64 = 6;
@@ -40,24 +65,10 @@ fn clock(world: &World) -> Clock {
 
 /// Starts a vendor over a world on a port of loopback; 0 is any free one.
 pub(crate) async fn start(connector: &'static str, world: &World, port: u16) -> io::Result<Simulated> {
-    type Parts = (Arc<Simulator>, fn(&str) -> Value, BTreeMap<String, SecretString>);
-    let clock = clock(world);
-    let (kit, values, secrets): Parts = match connector {
-        "hubspot" => {
-            let mut secrets = SimulatedHubSpot::secrets();
-            // A key is enough.
-            secrets.retain(|name, _| name == "token");
-            (SimulatedHubSpot::new(world, clock).kit(), SimulatedHubSpot::values, secrets)
-        }
-        "matomo" => {
-            (SimulatedMatomo::new(world, clock).kit(), SimulatedMatomo::values, SimulatedMatomo::secrets())
-        }
-        "google-ads" => {
-            let secrets = SimulatedGoogleAds::secrets();
-            (SimulatedGoogleAds::new(world, clock).kit(), SimulatedGoogleAds::values, secrets)
-        }
-        other => return Err(io::Error::other(format!("there is no simulator of {other}"))),
-    };
+    let found = ALL.iter().find(|(name, _)| *name == connector);
+    let (_, parts) =
+        found.ok_or_else(|| io::Error::other(format!("there is no simulator of {connector}")))?;
+    let (kit, values, secrets) = parts(world, clock(world));
     let served = serve(kit, port).await?;
     let values = values(&served.url());
     Ok(Simulated { connector, served, values, secrets })

@@ -6,6 +6,7 @@ pub mod error;
 pub mod http;
 pub mod rest;
 pub mod settings;
+pub mod shape;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
@@ -18,3 +19,4 @@ pub use error::{Error, NextStep};
 pub use http::Http;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use settings::{Secret, Settings, Spec};
+pub use shape::Shape;

@@ -8,6 +8,7 @@ mod quarantine;
 mod read;
 mod runs;
 mod sealed;
+mod shape;
 mod source;
 mod state;
 

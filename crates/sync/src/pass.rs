@@ -11,7 +11,7 @@ use tributary_core::Time;
 use tributary_core::id::Hash;
 use tributary_source::{
     Connector, Counted, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Page, Part, Reach,
-    Record, Resume, Settings, Source, Span, Stream, Task,
+    Record, Resume, Settings, Shape, Source, Span, Stream, Task,
 };
 use tributary_store::landing::{
     self, Deletes, Incoming, Landed, Landing, RunOutcome, Said, SourceKey, State,
@@ -46,6 +46,12 @@ const SWEEP: &str = "sweep";
 
 /// The longest that a pass waits for a vendor's limit; what takes longer is left for the next run.
 const PATIENCE: Duration = Duration::from_mins(15);
+/// Records of a page whose shape is looked at.
+const LOOKED_AT: usize = 10;
+/// Records of one stream and run that may go to quarantine before it is given up …
+const BAD_RECORDS: u64 = 100;
+/// … unless they are fewer than one in so many.
+const BAD_SHARE: u64 = 100;
 /// How often in a row one call is told to wait before the vendor is taken at its word.
 const WAITS: usize = 20;
 
@@ -83,6 +89,7 @@ struct Pass<'a> {
     stop: &'a CancellationToken,
     key: SourceKey,
     states: BTreeMap<(String, String), State>,
+    shapes: BTreeMap<&'static str, Shape>,
     report: SourceReport,
 }
 
@@ -119,18 +126,23 @@ impl<'a> Pass<'a> {
             renormalized: 0,
             findings: Vec::new(),
         };
-        let mut pass = Self { store, run, options, observer, stop, key, states, report };
+        let shapes = BTreeMap::new();
+        let mut pass = Self { store, run, options, observer, stop, key, states, shapes, report };
         let id = store.begin_run(key, (options.now)()).await?;
         if stale {
             pass.renormalize(&normalizer).await?;
         }
-        let store_failed = pass.streams().await;
+        let store_failed = match pass.streams().await {
+            Ok(()) => pass.learn().await,
+            failed => failed,
+        };
         if let Err(error) = &store_failed {
             pass.fail(NextStep::Retry, error.to_string());
         }
         let (outcome, message) = match &pass.report.outcome {
             Outcome::Ok => (RunOutcome::Ok, None),
             Outcome::Failed { message, .. } => (RunOutcome::Failed, Some(message.clone())),
+            Outcome::Paused { message, .. } => (RunOutcome::Interrupted, Some(message.clone())),
             Outcome::Interrupted { .. } => (RunOutcome::Interrupted, None),
         };
         let landed = pass.report.landed();
@@ -153,6 +165,33 @@ impl<'a> Pass<'a> {
         };
         let changed = self.store.renormalize(self.key, normalizer, &normalize).await?;
         self.report.renormalized = changed;
+        Ok(())
+    }
+
+    /// Looks at some records of a page that brought something new.
+    fn look(&mut self, page: &Page) {
+        for record in page.records.iter().take(LOOKED_AT) {
+            if let Some(body) = &record.body {
+                self.shapes.entry(record.stream).or_default().observe(body);
+            }
+        }
+    }
+
+    /// Says which fields of records are new, or hold what they never held.
+    async fn learn(&mut self) -> Result<(), StoreError> {
+        for (stream, later) in std::mem::take(&mut self.shapes) {
+            let kept = self.store.shape(self.key, stream).await?;
+            let mut shape: Shape =
+                kept.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            for news in shape.learn(&later) {
+                let message = format!("{stream}: {news}");
+                self.report.findings.push(Finding { code: "shape-changed".to_owned(), message });
+            }
+            let text = serde_json::to_string(&shape).map_err(|error| {
+                StoreError::Damaged(format!("cannot write the shape of {stream}: {error}"))
+            })?;
+            self.store.keep_shape(self.key, stream, &text).await?;
+        }
         Ok(())
     }
 
@@ -294,6 +333,11 @@ impl<'a> Pass<'a> {
                 self.fail(error.next, format!("{}: {}", stream.name, described(error)));
                 true
             }
+            // A used-up day is the vendor's custom and nobody's failure.
+            NextStep::Wait(until) if self.report.outcome == Outcome::Ok => {
+                self.report.outcome = Outcome::Paused { until, message: described(error) };
+                false
+            }
             NextStep::FixConfig | NextStep::Reauthorize | NextStep::Wait(_) | NextStep::Bug => {
                 self.fail(error.next, described(error));
                 false
@@ -370,12 +414,18 @@ impl<'a> Pass<'a> {
             };
             let (landed, ahead) = futures::join!(self.land(task, span, &page), ahead);
             let (landed, asks) = landed?;
+            let mut so_far = landed;
             if let Some(report) = self.report.streams.last_mut() {
                 report.landed += landed;
                 let counted = page.counted.map(|counted| counted.at_last);
                 report.counted =
                     [report.counted, counted].into_iter().flatten().reduce(|sum, more| sum + more);
+                so_far = report.landed;
             }
+            if landed.added > 0 {
+                self.look(&page);
+            }
+            breaker(&page, task.stream, so_far)?;
             let progress = page.progress;
             let event = Event::Page { stream: task.stream, part: task.part.0.clone(), landed, progress };
             self.observer.event(&self.run.id, event);
@@ -489,6 +539,23 @@ impl<'a> Pass<'a> {
         }
         Ok((landed, asks))
     }
+}
+
+/// Ends the stream where so much of it can't be understood that reading on is pointless: the vendor, or the connector,
+/// has changed. What came stays in landing and in quarantine.
+fn breaker(page: &Page, stream: &str, landed: Landed) -> Result<(), Halt> {
+    let bad = landed.rejected + landed.problems;
+    // Who wrote a file wants to know of every bad line in it.
+    let is_file = page.records.first().is_none_or(|record| record.origin.is_some());
+    if is_file || bad <= BAD_RECORDS || bad * BAD_SHARE <= landed.fetched {
+        return Ok(());
+    }
+    let message = format!(
+        "{bad} of {} records can't be understood, so {stream} is not read on; what came is kept in quarantine until \
+         its reasons are mended",
+        landed.fetched
+    );
+    Err(Halt::Source(Error::new(NextStep::SkipRecord, message)))
 }
 
 fn name(stream: &Stream, part: &Part) -> String {

@@ -1,5 +1,6 @@
 //! What a pass tells while it runs, and what it came to.
 
+use tributary_core::Time;
 use tributary_source::{Finding, NextStep};
 use tributary_store::landing::Landed;
 
@@ -54,6 +55,13 @@ pub enum Outcome {
         /// What to do.
         next: NextStep,
         /// A lower-case fragment that fits after "failed to sync SOURCE: ".
+        message: String,
+    },
+    /// The vendor allows nothing more before an instant; what came is kept, and the next run goes on.
+    Paused {
+        /// The instant.
+        until: Time,
+        /// Why: a lower-case fragment.
         message: String,
     },
     /// Somebody stopped it; the next run goes on where it was.

@@ -7,13 +7,14 @@ use crate::arguments::Simulate;
 use crate::config::suggest;
 use crate::failure::{Failure, Outcome};
 use crate::show;
-use crate::simulators::{NAMES, start};
+use crate::simulators::{names, start};
 
 /// Answers on loopback until Ctrl-C, and says how to read it.
 pub(super) async fn run(simulate: &Simulate) -> Result<Outcome, Failure> {
-    let Some(name) = NAMES.iter().find(|name| **name == simulate.vendor) else {
+    let names = names();
+    let Some(name) = names.iter().find(|name| **name == simulate.vendor) else {
         let failure = Failure::usage(format!("there is no simulator of `{}`", simulate.vendor));
-        return Err(failure.hint(suggest::hint(&simulate.vendor, &NAMES)));
+        return Err(failure.hint(suggest::hint(&simulate.vendor, &names)));
     };
     let mut plan = Plan::with_accounts(simulate.accounts);
     plan.seed = simulate.seed;

@@ -126,6 +126,9 @@ pub(super) fn finish(context: &Context, report: &Report) -> Result<Outcome, Fail
                     context.progress.say(&format!("hint: {hint}"));
                 }
             }
+            Ended::Paused { message, .. } => {
+                context.progress.say(&format!("{}: paused: {message}", source.source));
+            }
             Ended::Interrupted { left } => {
                 left_over.extend(left.iter().map(|left| format!("{}/{left}", source.source)));
             }
@@ -231,6 +234,7 @@ impl SyncedSource {
         let (outcome, message) = match &report.outcome {
             Ended::Ok => ("ok", None),
             Ended::Failed { message, .. } => ("failed", Some(message.clone())),
+            Ended::Paused { message, .. } => ("paused", Some(message.clone())),
             Ended::Interrupted { .. } => ("interrupted", None),
         };
         // The parts of a stream together, in the order they were pulled.

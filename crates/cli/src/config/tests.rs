@@ -1,10 +1,13 @@
 //! What a configuration may say, and how mistakes in it are shown.
 
+mod validate;
+
 use std::sync::Arc;
 
 use tributary_core::Time;
 use tributary_source::Environment;
 
+use self::validate::validate;
 use super::*;
 
 const CONNECTORS: &[&str] = &["files", "tryton"];
@@ -259,6 +262,54 @@ fn the_committed_schema_is_that_of_the_program() {
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(committed == text, "docs/tributary.schema.json is stale: run `cargo xtask schema`");
+}
+
+/// What the schema says of a configuration: the places of what is wrong.
+fn invalid(text: &str) -> Vec<String> {
+    let all = crate::connectors::all();
+    let schema = super::schema::schema(&all.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    let configuration: serde_json::Value = toml::from_str(text).unwrap();
+    let mut wrong = Vec::new();
+    validate(&schema, &configuration, "", &mut wrong);
+    wrong
+}
+
+#[test]
+fn the_example_fits_the_schema() {
+    assert_eq!(invalid(include_str!("../../../../config.example.toml")), [""; 0]);
+    assert_eq!(invalid(""), [""; 0]);
+}
+
+#[test]
+fn the_schema_refuses_what_the_program_refuses() {
+    let source = |more: &str| format!("[[source]]\nid = \"x\"\n{more}\n");
+    let hubspot = |more: &str| source(&format!("connector = \"hubspot\"\n{more}"));
+    let model = |more: &str| format!("[models.ours]\n{more}\n");
+    for (text, place) in [
+        ("compnay = 1".to_owned(), ""),
+        ("[company]\ndomain = \"acme.com\"".to_owned(), "/company"),
+        ("[journey]\nwhose = \"somebody\"".to_owned(), "/journey/whose"),
+        ("[journey]\nlookback_days = -1".to_owned(), "/journey/lookback_days"),
+        (model("rest = -0.1"), "/models/ours/rest"),
+        (model("weights = { first = -1.0 }"), "/models/ours/weights/first"),
+        (model("multiply = { kind = { call = -2.0 } }"), "/models/ours/multiply/kind/call"),
+        (model("half_life_days = 0"), "/models/ours/half_life_days"),
+        (model("lookback_days = 0"), "/models/ours/lookback_days"),
+        ("[[source]]\nconnector = \"files\"".to_owned(), "/source/0"),
+        (source("connector = \"no-such\""), "/source/0"),
+        (source("connector = \"matomo\""), "/source/0"),
+        (source("connector = \"files\"\nevery = \"soon\""), "/source/0"),
+        (hubspot("page_size = 0"), "/source/0"),
+        (hubspot("page_size = 101"), "/source/0"),
+        (hubspot("requests_per_second = 0"), "/source/0"),
+        (hubspot("pagesize = 10"), "/source/0"),
+        (hubspot("token = \"in plain sight\""), "/source/0"),
+        (hubspot("url = { env = \"URL\" }"), "/source/0"),
+    ] {
+        assert_eq!(invalid(&text), [place], "{text}");
+    }
+    // The same without the mistake.
+    assert_eq!(invalid(&hubspot("page_size = 100\ntoken = { env = \"T\" }")), [""; 0]);
 }
 
 #[test]

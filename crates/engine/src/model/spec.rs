@@ -27,10 +27,12 @@ pub struct ModelSpec {
     pub documented_in: String,
     /// Weights of anchors: `first`, `last`, `lead`, `opportunity`, `closed`, a configured milestone, or an anchor of the
     /// model's own.
+    #[schemars(transform = not_negative)]
     pub weights: BTreeMap<String, f64>,
     /// How anchors find their touches, where it is not the usual way.
     pub anchors: BTreeMap<String, Anchor>,
     /// The weight spread over all other touches.
+    #[schemars(transform = not_negative)]
     pub rest: f64,
     /// Dimensions over whose distinct values the rest is spread evenly, then over each one's touches: `["channel"]`
     /// gives every channel of a journey the same. Default: every touch the same.
@@ -46,12 +48,14 @@ pub struct ModelSpec {
     /// Whose touches count, within the policy's own.
     pub whose: Whose,
     /// Days after which a touch weighs half, counted back from the journey's end.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub half_life_days: Option<f64>,
     /// The half-life as a part of the look-back instead, such as 0.25.
     pub half_life_of_lookback: Option<f64>,
     /// How a touch's weight falls with its age.
     pub decay: Decay,
     /// Factors by dimension (`kind`, `team`, `role`, `direction`, `channel`) and value.
+    #[schemars(transform = not_negative)]
     pub multiply: BTreeMap<String, BTreeMap<String, f64>>,
     /// Values by dimension whose touches do not count.
     pub exclude: Values,
@@ -60,11 +64,22 @@ pub struct ModelSpec {
     /// What happens when every touch is excluded.
     pub if_all_excluded: IfAllExcluded,
     /// Days before the end from which touches count, within the policy's own look-back.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub lookback_days: Option<f64>,
     /// Whether the source's own weights count.
     pub use_weight: bool,
     /// Accepts weights that do not sum to 1 by scaling them.
     pub normalize: bool,
+}
+
+/// Tells the schema of a number, or of a table of numbers, that none is below 0.
+fn not_negative(schema: &mut schemars::Schema) {
+    if schema.get("type").is_some_and(|it| it == "number") {
+        schema.insert("minimum".to_owned(), 0.into());
+    }
+    if let Some(Ok(values)) = schema.get_mut("additionalProperties").map(<&mut schemars::Schema>::try_from) {
+        not_negative(values);
+    }
 }
 
 /// How an anchor finds the touches that hold it.

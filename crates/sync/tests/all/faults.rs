@@ -1,5 +1,7 @@
 //! What a pass does about each kind of error.
 
+use std::sync::atomic::Ordering;
+
 use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_source::{NextStep, Problem, Reject};
@@ -16,7 +18,7 @@ async fn each_next_step_has_its_answer() {
         (NextStep::FixConfig, false, true),
         (NextStep::Reauthorize, false, true),
         (NextStep::Bug, false, true),
-        (far, false, true),
+        (far, false, false),
         (NextStep::Retry, true, true),
         (NextStep::SplitWindow, true, true),
         (NextStep::SkipRecord, true, true),
@@ -31,11 +33,107 @@ async fn each_next_step_has_its_answer() {
         let report = vendor.sync(&store).await;
         assert_eq!(count(&store, OWNERS).await, if goes_on { 3 } else { 0 }, "{next:?}");
         assert_eq!(matches!(report.outcome, Outcome::Failed { .. }), fails, "{next:?} {report:?}");
+        if let Outcome::Paused { until, message } = &report.outcome {
+            assert_eq!((NextStep::Wait(*until), message.contains("broken for good")), (next, true));
+            continue;
+        }
         if let Outcome::Failed { next: told, message } = &report.outcome {
             assert_eq!((*told, message.contains("broken for good")), (next, true), "{next:?}");
         } else {
             assert!(report.findings[0].message.contains("companies: broken for good"), "{next:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_used_up_day_pauses_the_source_and_the_next_pass_goes_on_there() {
+    let store = sqlite().await;
+    let vendor = Vendor::with(7);
+    let tomorrow = Time(i64::MAX / 2);
+    vendor.world().faults.insert(2, NextStep::Wait(tomorrow));
+    let sources = [vendor.source("crm")];
+    let report = run(&store, &sources, &options(), &Silent, &CancellationToken::new()).await.unwrap();
+    assert!(!report.has_failures() && !report.was_interrupted());
+    let paused = &report.sources[0];
+    assert!(matches!(paused.outcome, Outcome::Paused { until, .. } if until == tomorrow), "{paused:?}");
+    assert_eq!(
+        (paused.landed().fetched, store.last_runs().await.unwrap()[0].outcome.as_str()),
+        (4, "interrupted")
+    );
+    assert!(is_ok(&vendor.sync(&store).await));
+    assert_eq!(vendor.calls(), 6 + 1, "no page is asked for twice but the one that was refused");
+    assert_eq!(count(&store, COMPANIES).await, 7);
+}
+
+#[tokio::test]
+async fn a_stream_of_which_much_cannot_be_understood_is_given_up_and_the_others_go_on() {
+    // So many bad among so many: a hundred are borne, and so is one in a hundred.
+    for (bad, all, is_given_up) in [(100, 300, false), (130, 300, true), (130, 14_000, false)] {
+        let store = sqlite().await;
+        let vendor = Vendor::with(all);
+        for row in vendor.world().companies.values_mut().rev().take(bad) {
+            "bad".clone_into(&mut row.1);
+        }
+        vendor.world().page = 250;
+        let report = vendor.sync(&store).await;
+        assert_eq!(
+            matches!(report.outcome, Outcome::Failed { .. }),
+            is_given_up,
+            "{bad} of {all}: {report:?}"
+        );
+        assert_eq!(count(&store, OWNERS).await, 3, "{bad} of {all}");
+        if let Outcome::Failed { message, .. } = &report.outcome {
+            assert!(message.contains("companies: ") && message.contains("can't be understood"), "{message}");
+        }
+        // What came is kept, with its reasons.
+        assert!(store.quarantined(1).await.unwrap().1 > 90, "{bad} of {all}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_newer_connector_understands_leaves_quarantine_without_a_request() {
+    for store in stores().await {
+        let vendor = Vendor::with(7);
+        vendor.world().companies.insert("003".to_owned(), (3, "bad until 2".to_owned()));
+        vendor.sync(&store).await;
+        assert_eq!(store.quarantined(10).await.unwrap().1, 1, "{}", store.kind);
+        let before = vendor.calls();
+        vendor.normalizer.store(2, Ordering::Relaxed);
+        vendor.world().broken = Some(("", NextStep::Retry));
+        let report = vendor.sync(&store).await;
+        assert_eq!(report.landed().fetched, 0, "{}", store.kind);
+        assert_eq!(vendor.calls(), before + 2, "{}: nothing was answered", store.kind);
+        assert_eq!(store.quarantined(10).await.unwrap().1, 0, "{}", store.kind);
+    }
+}
+
+#[tokio::test]
+async fn a_new_field_and_another_kind_of_value_are_told_once() {
+    for store in stores().await {
+        let vendor = Vendor::with(0);
+        vendor.world().page = 10;
+        for number in 0..600 {
+            let body = r#"{"size": 7, "owner": null}"#.to_owned();
+            vendor.world().companies.insert(format!("{number:03}"), (1, body));
+        }
+        let told = async || {
+            let report = vendor.sync(&store).await;
+            assert!(is_ok(&report), "{} {report:?}", store.kind);
+            report.findings.into_iter().map(|finding| finding.message).collect::<Vec<_>>()
+        };
+        assert!(told().await.is_empty(), "{}", store.kind);
+        let changed = (2, r#"{"size": "seven", "owner": null, "plan": {"seats": 3}}"#.to_owned());
+        vendor.world().companies.insert("005".to_owned(), changed);
+        assert_eq!(
+            told().await,
+            [
+                "companies: `plan` is new: it is kept, and nothing reads it yet",
+                "companies: `size` is a text now, and was a number",
+            ],
+            "{}",
+            store.kind
+        );
+        assert!(told().await.is_empty(), "{}", store.kind);
     }
 }
 

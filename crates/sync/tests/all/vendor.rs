@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) newcomers: u64,
     /// How far back it tells.
     pub(crate) reach: Reach,
+    /// Records a page; a few if it is 0.
+    pub(crate) page: usize,
 }
 
 /// The vendor; clones share one world.
@@ -179,7 +181,8 @@ impl Connector for Vendor {
     fn normalize(&self, _: &Settings, record: &Record) -> Normalized {
         let name = String::from_utf8_lossy(record.body.as_deref().unwrap_or_default()).into_owned();
         assert!(name != "breaks", "a mistake in the connector");
-        let problems = if name == "bad" {
+        let is_bad = name == "bad" || name == "bad until 2" && self.normalizer_version() < 2;
+        let problems = if is_bad {
             vec![Problem { field: "name".to_owned(), reason: "is bad".to_owned() }]
         } else {
             Vec::new()
@@ -226,11 +229,12 @@ impl Source for Vendor {
         let later: Vec<(&String, &Row)> =
             rows.iter().filter(|(id, row)| **id > after && row.0 >= from).collect();
         let earlier = rows.iter().filter(|(id, row)| **id <= after && row.0 >= from).count();
-        let page = &later[..later.len().min(PAGE)];
+        let size = if world.page == 0 { PAGE } else { world.page };
+        let page = &later[..later.len().min(size)];
         let next = if world.loops {
             Next::More(Resume(String::new()))
-        } else if later.len() > PAGE {
-            Next::More(Resume(page[PAGE - 1].0.clone()))
+        } else if later.len() > size {
+            Next::More(Resume(page[size - 1].0.clone()))
         } else {
             Next::Done(Cursor(rows.values().map(|row| row.0).max().unwrap_or(0).to_string()))
         };
@@ -252,7 +256,7 @@ impl Source for Vendor {
             server_time: None,
             progress: Some(((earlier + page.len()) as u64, (earlier + later.len()) as u64)),
             reach: world.reach,
-            counted: (later.len() <= PAGE).then(|| Counted {
+            counted: (later.len() <= size).then(|| Counted {
                 came: (earlier + page.len()) as u64,
                 at_first: (earlier + later.len()) as u64 + world.ungiven,
                 at_last: (earlier + later.len()) as u64 + world.ungiven + world.newcomers,
