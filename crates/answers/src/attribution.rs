@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use tributary_engine::differ::{Why, differ};
-use tributary_engine::{By, Model, attribute_all, compare as lay_out, journeys};
+use tributary_engine::{By, Choice, attribute_all, compare as lay_out, journeys};
 
 use crate::question::Stamp;
-use crate::{Coverage, Data, Question};
+use crate::{AnswerError, Coverage, Data, Question};
 
 /// Credit by one dimension under one model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,39 +33,54 @@ pub struct Comparison {
 }
 
 /// Splits every deal's revenue over its touches, once for each model.
-pub fn attribute(data: &Data, question: &Question, models: &[Model], by: By) -> Vec<Attribution> {
+pub fn attribute(
+    data: &Data,
+    question: &Question,
+    models: &[Choice],
+    by: By,
+) -> Result<Vec<Attribution>, AnswerError> {
     let journeys = journeys(&data.book, &question.policy);
     let coverage = Coverage::of_journeys(data, &journeys);
-    let credited = attribute_all(&journeys, models, by, &data.rates, question.currency);
-    models
-        .iter()
-        .zip(credited)
-        .map(|(model, credit)| Attribution {
-            credit,
-            stamp: question.stamp(std::slice::from_ref(model)).over(coverage.clone()),
-        })
-        .collect()
+    let ready = question.ready(data, &journeys, models)?;
+    let credited = attribute_all(&journeys, &ready, by, &data.rates, question.currency);
+    let answers = models.iter().zip(credited).map(|(model, credit)| Attribution {
+        credit,
+        stamp: question.stamp(std::slice::from_ref(model)).over(coverage.clone()),
+    });
+    Ok(answers.collect())
 }
 
 /// Lays models side by side; `None` without any.
-pub fn compare(data: &Data, question: &Question, models: &[Model], by: By) -> Option<Comparison> {
-    let attributions = attribute(data, question, models, by);
-    let coverage = attributions.first()?.stamp.coverage.clone();
+pub fn compare(
+    data: &Data,
+    question: &Question,
+    models: &[Choice],
+    by: By,
+) -> Result<Option<Comparison>, AnswerError> {
+    let attributions = attribute(data, question, models, by)?;
+    let Some(coverage) = attributions.first().map(|one| one.stamp.coverage.clone()) else { return Ok(None) };
     let attributions: Vec<_> = attributions.into_iter().map(|one| one.credit).collect();
-    let comparison = lay_out::compare(&attributions)?;
-    Some(Comparison { comparison, why: Vec::new(), stamp: Stamp { coverage, ..question.stamp(models) } })
+    let stamp = Stamp { coverage, ..question.stamp(models) };
+    let laid_out = lay_out::compare(&attributions);
+    Ok(laid_out.map(|comparison| Comparison { comparison, why: Vec::new(), stamp }))
 }
 
-/// As [`compare`], with the reasons why each other model differs from the first, deal by deal.
+/// As [`compare`], with the reasons why each other rule differs from the first, deal by deal. A model that learned has
+/// no rule to give as a reason.
 pub fn compare_with_reasons(
     data: &Data,
     question: &Question,
-    models: &[Model],
+    models: &[Choice],
     by: By,
-) -> Option<Comparison> {
+) -> Result<Option<Comparison>, AnswerError> {
     let comparison = compare(data, question, models, by)?;
-    let (first, others) = models.split_first()?;
+    let mut rules = models.iter().filter_map(|model| match model {
+        Choice::Rule(model) => Some(&**model),
+        Choice::Learned { .. } => None,
+    });
+    let Some(first) = rules.next() else { return Ok(comparison) };
     let journeys = journeys(&data.book, &question.policy);
-    let why = |other| differ(&journeys, [first, other], by, &data.rates, question.currency);
-    Some(Comparison { why: others.iter().map(why).collect(), ..comparison })
+    let why = rules.map(|other| differ(&journeys, [first, other], by, &data.rates, question.currency));
+    let why = why.collect();
+    Ok(comparison.map(|comparison| Comparison { why, ..comparison }))
 }

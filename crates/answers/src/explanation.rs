@@ -6,7 +6,9 @@ use serde::Serialize;
 use tributary_core::{Time, TouchId};
 use tributary_engine::explain::{self, Credit};
 use tributary_engine::journey::Subject as Target;
-use tributary_engine::{Model, Whose, journeys};
+use tributary_engine::journey::{Journey, Journeys};
+use tributary_engine::learn::explain::{Explained, Support};
+use tributary_engine::{By, Choice, Splitter, Whose, journeys};
 use tributary_store::Store;
 use tributary_store::reports::Evidence;
 
@@ -27,6 +29,9 @@ pub struct Explanation {
     pub worth_minor: Option<i64>,
     /// The models, in the order of each touch's credits.
     pub models: Vec<String>,
+    /// Thought the models that learned give what they give, in the order of the models.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub learned: Vec<Thought>,
     /// Its account's touches, in order.
     pub touches: Vec<Line>,
     /// Money that each model leaves unattributed.
@@ -34,6 +39,37 @@ pub struct Explanation {
     /// How it came about.
     #[serde(flatten)]
     pub stamp: Stamp,
+}
+
+/// Thought a model that learned gives what it gives on this deal.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Thought {
+    /// The model.
+    pub model: String,
+    /// The dimension that it was fitted on.
+    pub fitted_on: By,
+    /// How likely the model thinks the goal was, from all touches.
+    pub probability: f64,
+    /// Journeys with all the keys of this one, and maybe others.
+    pub with: Support,
+    /// Each touch of the journey, in order.
+    pub touches: Vec<Without>,
+}
+
+/// What a model that learned thinks of one touch.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Without {
+    /// When.
+    #[serde(serialize_with = "crate::text::time")]
+    pub at: Time,
+    /// Its key.
+    pub key: Option<String>,
+    /// Its part of the credit.
+    pub weight: f64,
+    /// How likely the goal would have been without this touch.
+    pub probability_without: f64,
+    /// Journeys with all the other keys of this one but not this key, and maybe others.
+    pub without: Support,
 }
 
 /// One touch.
@@ -47,7 +83,7 @@ pub struct Line {
     /// What.
     #[serde(flatten)]
     pub touch: Touch,
-    /// Why it is not in the journey; `None` if it is.
+    /// Thought it is not in the journey; `None` if it is.
     pub outside: Option<String>,
     /// What each model gives it; empty outside the journey.
     pub credits: Vec<Credit>,
@@ -72,7 +108,7 @@ pub struct Record {
 pub fn explain(
     data: &Data,
     question: &Question,
-    models: &[Model],
+    models: &[Choice],
     deal: &str,
 ) -> Result<Explanation, AnswerError> {
     let book = &data.book;
@@ -83,8 +119,9 @@ pub fn explain(
         .iter()
         .find(|journey| journey.subject == Target::Deal(row))
         .ok_or_else(|| AnswerError::Outside(deal.to_owned()))?;
+    let ready = question.ready(data, &journeys, models)?;
     let explained: HashMap<usize, Vec<Credit>> =
-        explain::explain(&journeys, journey, models, &data.rates, question.currency)
+        explain::explain(&journeys, journey, &ready, &data.rates, question.currency)
             .into_iter()
             .map(|touch| (touch.row, touch.credits))
             .collect();
@@ -130,7 +167,8 @@ pub fn explain(
         deal: deal_in_short(data, &question.policy, row),
         currency: question.currency,
         worth_minor,
-        models: models.iter().map(|model| model.name.clone()).collect(),
+        models: models.iter().map(|model| model.name().to_owned()).collect(),
+        learned: ready.iter().filter_map(|model| why(&journeys, journey, model)).collect(),
         touches,
         unattributed_minor,
         stamp: question.stamp(models).over(Coverage::of_journey(data, &question.policy, journey)),
@@ -150,6 +188,22 @@ impl Explanation {
         }
         Ok(())
     }
+}
+
+/// What a model that learned thinks of a journey; `None` of a rule, and of a journey without touches.
+fn why(journeys: &Journeys<'_>, journey: &Journey, model: &Splitter) -> Option<Thought> {
+    let Splitter::Learned(fitted) = model else { return None };
+    let Explained { probability, with, steps } = fitted.explain(journey)?;
+    let rows = journeys.touches(journey).iter();
+    let touches = rows.zip(steps).map(|(row, step)| Without {
+        at: journeys.book.touches.at[*row as usize],
+        key: fitted.key(step.key).map(str::to_owned),
+        weight: step.weight,
+        probability_without: step.probability_without,
+        without: step.without,
+    });
+    let touches = touches.collect();
+    Some(Thought { model: fitted.name.clone(), fitted_on: fitted.on, probability, with, touches })
 }
 
 fn is_member(data: &Data, deal: usize, touch: usize) -> bool {

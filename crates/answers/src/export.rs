@@ -4,10 +4,10 @@
 
 use serde::Serialize;
 use tributary_engine::journey::Subject;
-use tributary_engine::{Model, explain, journeys};
+use tributary_engine::{Choice, explain, journeys};
 
 use crate::journey::text;
-use crate::{Coverage, Data, Question};
+use crate::{AnswerError, Coverage, Data, Question};
 
 /// What one model gives one touch of one deal.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,11 +32,15 @@ pub struct CreditRow {
 pub fn credits<E>(
     data: &Data,
     question: &Question,
-    models: &[Model],
+    models: &[Choice],
     mut row: impl FnMut(CreditRow) -> Result<(), E>,
-) -> Result<(), E> {
+) -> Result<(), E>
+where
+    E: From<AnswerError>,
+{
     let book = &data.book;
     let journeys = journeys(book, &question.policy);
+    let ready = question.ready(data, &journeys, models)?;
     let currency = question.currency;
     for journey in &journeys.list {
         let tributary_engine::credit::Worth::Minor(worth) =
@@ -44,7 +48,7 @@ pub fn credits<E>(
         else {
             continue;
         };
-        let touches = explain::explain(&journeys, journey, models, &data.rates, currency);
+        let touches = explain::explain(&journeys, journey, &ready, &data.rates, currency);
         let (deal, lead) = match journey.subject {
             Subject::Deal(deal) => (text(book, book.deals[deal].key), None),
             Subject::Lead(person) => (None, text(book, book.people[person].key)),
@@ -54,7 +58,7 @@ pub fn credits<E>(
         for (index, model) in models.iter().enumerate() {
             let mut left = worth;
             let line = |touch: Option<String>, rule: String, weight: f64, minor: i64| CreditRow {
-                model: model.name.clone(),
+                model: model.name().to_owned(),
                 goal: journeys.goal,
                 deal: deal.clone(),
                 lead: lead.clone(),

@@ -2,6 +2,7 @@
 
 pub mod attribution;
 pub mod coverage;
+pub mod evidence;
 pub mod explanation;
 pub mod export;
 pub mod influence;
@@ -31,6 +32,12 @@ pub enum AnswerError {
     /// The derived journeys can't be had.
     #[error(transparent)]
     Derive(#[from] DeriveError),
+    /// A model can't learn from these journeys.
+    #[error(transparent)]
+    NotLearned(#[from] tributary_engine::splitter::NotLearned),
+    /// Evidence was asked of a goal that no deal can miss.
+    #[error("evidence compares deals won with deals lost: ask with the goal won or lost")]
+    NoOutcome,
     /// The store holds nothing yet.
     #[error("the store is empty: import files or sync a source first")]
     Empty,

@@ -3,7 +3,10 @@
 use serde::Serialize;
 use tributary_core::id::Hash;
 use tributary_core::{Currency, Time};
-use tributary_engine::{Model, Policy};
+use tributary_engine::journey::Journeys;
+use tributary_engine::{By, Choice, Policy, Splitter};
+
+use crate::{AnswerError, Data};
 
 use crate::Coverage;
 
@@ -14,6 +17,8 @@ pub struct Question {
     pub policy: Policy,
     /// The reporting currency.
     pub currency: Currency,
+    /// The dimension that models learn by.
+    pub fit_on: By,
     /// The fingerprint of the rules that the data was derived with.
     pub rules: String,
 }
@@ -41,13 +46,27 @@ impl Stamp {
 }
 
 impl Question {
+    /// Makes models ready for the journeys of this question: those that learn do it now.
+    pub fn ready(
+        &self,
+        data: &Data,
+        journeys: &Journeys<'_>,
+        models: &[Choice],
+    ) -> Result<Vec<Splitter>, AnswerError> {
+        let ready = |model: &Choice| model.ready(journeys, self.fit_on, &data.rates, self.currency);
+        Ok(models.iter().map(ready).collect::<Result<_, _>>()?)
+    }
+
     /// The stamp of an answer under some models.
-    pub fn stamp(&self, models: &[Model]) -> Stamp {
+    pub fn stamp(&self, models: &[Choice]) -> Stamp {
         let policy = &self.policy;
         let mut parts = vec![self.rules.clone(), self.currency.to_string()];
         parts.push(format!("{:?} {:?} {:?}", policy.goal, policy.whose, policy.lookback_days));
         parts.push(format!("{:?} {:?}", policy.pipelines, policy.milestones));
-        parts.extend(models.iter().map(|model| format!("{} {:?}", model.name, model.spec())));
+        parts.extend(models.iter().map(|model| match model {
+            Choice::Rule(model) => format!("{} {:?}", model.name, model.spec()),
+            Choice::Learned { name, method } => format!("{name} {method:?} {:?}", self.fit_on),
+        }));
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         Stamp {
             config_hash: Hash::of("configuration", &parts).to_string(),

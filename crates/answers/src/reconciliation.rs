@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use tributary_engine::reconcile;
-use tributary_engine::{Model, journeys};
+use tributary_engine::{Choice, journeys};
 
 use crate::question::Stamp;
-use crate::{Coverage, Data, Question};
+use crate::{AnswerError, Coverage, Data, Question};
 
 /// The accounts of one model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,15 +21,18 @@ pub struct Reconciliation {
 }
 
 /// Checks each model's credit against the deals themselves.
-pub fn reconcile(data: &Data, question: &Question, models: &[Model]) -> Vec<Reconciliation> {
+pub fn reconcile(
+    data: &Data,
+    question: &Question,
+    models: &[Choice],
+) -> Result<Vec<Reconciliation>, AnswerError> {
     let journeys = journeys(&data.book, &question.policy);
     let coverage = Coverage::of_journeys(data, &journeys);
-    models
-        .iter()
-        .map(|model| Reconciliation {
-            model: model.name.clone(),
-            accounts: reconcile::reconcile(&journeys, model, &data.rates, question.currency),
-            stamp: question.stamp(std::slice::from_ref(model)).over(coverage.clone()),
-        })
-        .collect()
+    let ready = question.ready(data, &journeys, models)?;
+    let answers = ready.iter().zip(models).map(|(ready, model)| Reconciliation {
+        model: model.name().to_owned(),
+        accounts: reconcile::reconcile(&journeys, ready, &data.rates, question.currency),
+        stamp: question.stamp(std::slice::from_ref(model)).over(coverage.clone()),
+    });
+    Ok(answers.collect())
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tributary_core::Currency;
 use tributary_engine::model::ModelSpec;
-use tributary_engine::{By, Goal, Model, Whose, attribute, compare, journeys};
+use tributary_engine::{By, Choice, Goal, Model, Whose, attribute, compare, journeys};
 
 use crate::question::Stamp;
 use crate::{AnswerError, Data, Question};
@@ -90,23 +90,26 @@ pub struct Row {
 pub fn what_if(
     data: &Data,
     question: &Question,
-    models: &[Model],
+    models: &[Choice],
     changes: &[Change],
     by: By,
 ) -> Result<Vec<WhatIf>, AnswerError> {
     let other = Changing::new(question, models).apply(changes)?;
     let saved = journeys(&data.book, &question.policy);
     let changed = journeys(&data.book, &other.question.policy);
-    let both = models.iter().zip(&other.models).map(|(model, other_model)| {
+    let ready = question.ready(data, &saved, models)?;
+    let other_ready = other.question.ready(data, &changed, &other.models)?;
+    let both = (0..models.len()).map(|index| {
+        let (model, other_model) = (&models[index], &other.models[index]);
         let pair = [
-            attribute(&saved, model, by, &data.rates, question.currency),
-            attribute(&changed, other_model, by, &data.rates, question.currency),
+            attribute(&saved, &ready[index], by, &data.rates, question.currency),
+            attribute(&changed, &other_ready[index], by, &data.rates, question.currency),
         ];
         let stamp = other.question.stamp(std::slice::from_ref(other_model));
-        let mine = |name: &str| name.split_once('.').is_none_or(|(named, _)| named == model.name);
+        let mine = |name: &str| name.split_once('.').is_none_or(|(named, _)| named == model.name());
         let laid_out = compare::compare(&pair)?;
         Some(WhatIf {
-            model: model.name.clone(),
+            model: model.name().to_owned(),
             by,
             goal: laid_out.goal,
             currency: laid_out.currency,
@@ -114,7 +117,7 @@ pub fn what_if(
             notes: other
                 .notes
                 .iter()
-                .filter(|(name, _)| *name == model.name)
+                .filter(|(name, _)| name == model.name())
                 .map(|it| it.1.clone())
                 .collect(),
             rows: laid_out.lines.into_iter().map(row).collect(),
@@ -151,25 +154,24 @@ const WORDS: [&str; 4] = ["idea", "misleads", "rule", "documented_in"];
 /// A question and models on their way to be others.
 struct Changing {
     question: Question,
-    models: Vec<Model>,
+    models: Vec<Choice>,
     changed: Vec<Changed>,
     /// By model.
     notes: Vec<(String, String)>,
 }
 
 impl Changing {
-    fn new(question: &Question, models: &[Model]) -> Self {
+    fn new(question: &Question, models: &[Choice]) -> Self {
         Self { question: question.clone(), models: models.to_vec(), changed: Vec::new(), notes: Vec::new() }
     }
 
     fn apply(mut self, changes: &[Change]) -> Result<Self, AnswerError> {
-        let mut specs: Vec<Value> =
-            self.models.iter().map(|model| serde_json::to_value(model.spec()).unwrap_or_default()).collect();
+        let mut specs: Vec<Value> = self.models.iter().map(spec).collect();
         for change in changes {
             let from = match change.name.split_once('.') {
                 None => self.change_policy(change)?,
                 Some((model, field)) => {
-                    let index = self.models.iter().position(|it| it.name == model);
+                    let index = self.models.iter().position(|it| it.name() == model);
                     let index = index.ok_or_else(|| self.unknown(&change.name))?;
                     self.change_model(index, &mut specs[index], field, change)?
                 }
@@ -178,21 +180,21 @@ impl Changing {
             self.changed.push(Changed { name: change.name.clone(), from, to });
         }
         for (index, spec) in specs.into_iter().enumerate() {
-            let name = self.models[index].name.clone();
+            let name = self.models[index].name().to_owned();
             let mine: Vec<&Changed> =
                 self.changed.iter().filter(|it| it.name.split('.').next() == Some(&name)).collect();
             let Some(last) = mine.last() else { continue };
             let wrong = |reason: String| AnswerError::Setting { name: last.name.clone(), reason };
-            let mut spec: ModelSpec =
+            let mut changed: ModelSpec =
                 serde_json::from_value(spec).map_err(|error| wrong(readable(&error)))?;
-            let sum: f64 = spec.weights.values().sum::<f64>() + spec.rest;
+            let sum: f64 = changed.weights.values().sum::<f64>() + changed.rest;
             let is_scaled = sum > 0.0 && sum.is_finite() && (sum - 1.0).abs() > 1e-9;
-            spec.normalize |= is_scaled;
-            let model = Model::new(&name, spec).map_err(|error| wrong(error.to_string()))?;
+            changed.normalize |= is_scaled;
+            let model = Model::new(&name, changed).map_err(|error| wrong(error.to_string()))?;
             if is_scaled {
                 self.notes.push((name, scaled(sum, model.spec())));
             }
-            self.models[index] = model;
+            self.models[index] = Choice::Rule(Box::new(model));
         }
         Ok(self)
     }
@@ -251,7 +253,8 @@ impl Changing {
 
     /// What a model may give a weight.
     fn anchors(&self, index: usize) -> Vec<String> {
-        let spec = self.models[index].spec();
+        let Choice::Rule(model) = &self.models[index] else { return Vec::new() };
+        let spec = model.spec();
         let own =
             spec.weights.keys().chain(spec.anchors.keys()).chain(self.question.policy.milestones.keys());
         let built_in = ["first", "last", "lead", "opportunity", "closed"].map(str::to_owned);
@@ -261,13 +264,20 @@ impl Changing {
     fn unknown(&self, name: &str) -> AnswerError {
         let mut known: Vec<String> = POLICY.map(str::to_owned).to_vec();
         for (index, model) in self.models.iter().enumerate() {
-            let spec = serde_json::to_value(model.spec()).unwrap_or_default();
-            let all = self.anchors(index).into_iter().chain(fields(&spec));
-            known.extend(all.map(|field| format!("{}.{field}", model.name)));
+            let all = self.anchors(index).into_iter().chain(fields(&spec(model)));
+            known.extend(all.map(|field| format!("{}.{field}", model.name())));
         }
         known.sort();
         known.dedup();
         AnswerError::UnknownSetting { name: name.to_owned(), known }
+    }
+}
+
+/// A rule's settings as JSON; nothing of a model that learns, whose settings are not changed here.
+fn spec(model: &Choice) -> Value {
+    match model {
+        Choice::Rule(model) => serde_json::to_value(model.spec()).unwrap_or_default(),
+        Choice::Learned { .. } => Value::Object(Map::new()),
     }
 }
 

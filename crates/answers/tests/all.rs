@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use tributary_answers::journey::What;
 use tributary_answers::what_if::{Change, WhatIf, what_if};
 use tributary_answers::{
-    AnswerError, Data, Question, Subject, attribution, explanation, export, influence, journey,
+    AnswerError, Data, Question, Subject, attribution, evidence, explanation, export, influence, journey,
     reconciliation,
 };
 use tributary_core::book::{Account, Book, Deal, Direction, Member, NOBODY, Outcome, Person, Term, Touch};
 use tributary_core::id::{AccountId, DealId, Hash, PersonId, TouchId};
+use tributary_core::time::Zone;
 use tributary_core::{Currency, Money, Time};
-use tributary_engine::{By, Model, Policy, Whose};
+use tributary_engine::evidence::Effort;
+use tributary_engine::learn::Method;
+use tributary_engine::{By, Choice, Goal, Policy, Whose};
 use tributary_store::landing::StreamCoverage;
 
 /// The instant at which a day of the story begins.
@@ -98,16 +101,21 @@ fn data() -> Data {
 }
 
 fn question() -> Question {
-    Question { policy: Policy::new(day(40)), currency: Currency::USD, rules: "rules".to_owned() }
+    Question {
+        policy: Policy::new(day(40)),
+        currency: Currency::USD,
+        fit_on: By::Channel,
+        rules: "rules".to_owned(),
+    }
 }
 
-fn models(names: &[&str]) -> Vec<Model> {
-    names.iter().map(|name| Model::builtin(name).expect("a built-in model")).collect()
+fn models(names: &[&str]) -> Vec<Choice> {
+    names.iter().map(|name| Choice::builtin(name).expect("a built-in model")).collect()
 }
 
 #[test]
 fn what_a_report_prints_is_what_the_contract_says() {
-    let answers = attribution::attribute(&data(), &question(), &models(&["first"]), By::Channel);
+    let answers = attribution::attribute(&data(), &question(), &models(&["first"]), By::Channel).unwrap();
     let json = serde_json::to_value(&answers[0]).unwrap();
     let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
     for key in [
@@ -226,7 +234,7 @@ fn exported_credit_adds_up_to_each_deal() {
     let mut rows = Vec::new();
     export::credits(&data(), &question(), &models(&["first", "linear"]), |row| {
         rows.push(row);
-        Ok::<(), ()>(())
+        Ok::<(), AnswerError>(())
     })
     .unwrap();
     for model in ["first", "linear"] {
@@ -238,7 +246,9 @@ fn exported_credit_adds_up_to_each_deal() {
 
 #[test]
 fn the_accounts_balance() {
-    for answer in reconciliation::reconcile(&data(), &question(), &models(&["first", "w", "time_decay"])) {
+    for answer in
+        reconciliation::reconcile(&data(), &question(), &models(&["first", "w", "time_decay"])).unwrap()
+    {
         assert!(answer.accounts.balances, "{}", answer.model);
     }
 }
@@ -267,10 +277,11 @@ fn a_changed_weight_counts_the_whole_book_again() {
         &what_if_set(&["position"], &[("position.first", "0.2"), ("position.last", "0.6")]).unwrap()[0];
     assert_eq!(both(answer), [("ads", 4_000, 2_000), ("site", 4_000, 6_000), ("mail", 2_000, 2_000)]);
     assert!(answer.notes.is_empty(), "{:?}", answer.notes);
-    let saved = &attribution::attribute(&data(), &question(), &models(&["position"]), By::Channel)[0];
+    let saved =
+        &attribution::attribute(&data(), &question(), &models(&["position"]), By::Channel).unwrap()[0];
     assert_eq!(answer.saved_config_hash, saved.stamp.config_hash);
     assert_ne!(answer.stamp.config_hash, saved.stamp.config_hash);
-    let j = &attribution::attribute(&data(), &question(), &models(&["j"]), By::Channel)[0];
+    let j = &attribution::attribute(&data(), &question(), &models(&["j"]), By::Channel).unwrap()[0];
     let credit: i64 = answer.rows.iter().map(|row| row.credit_minor).sum();
     assert_eq!((credit, answer.total_minor), (10_000, j.credit.total_minor));
 }
@@ -353,8 +364,9 @@ fn a_change_that_makes_no_sense_says_what_does() {
 
 #[test]
 fn models_are_compared_with_reasons_only_if_asked() {
-    let plain =
-        attribution::compare(&data(), &question(), &models(&["first", "last", "w"]), By::Channel).unwrap();
+    let plain = attribution::compare(&data(), &question(), &models(&["first", "last", "w"]), By::Channel)
+        .unwrap()
+        .unwrap();
     assert!(!serde_json::to_string(&plain).unwrap().contains("\"why\""));
     let with = attribution::compare_with_reasons(
         &data(),
@@ -362,6 +374,7 @@ fn models_are_compared_with_reasons_only_if_asked() {
         &models(&["first", "last", "w"]),
         By::Channel,
     )
+    .unwrap()
     .unwrap();
     assert_eq!(with.comparison, plain.comparison);
     let pairs: Vec<&[String; 2]> = with.why.iter().map(|why| &why.models).collect();
@@ -408,7 +421,7 @@ fn a_deal_is_covered_if_every_stream_covers_the_time_in_which_touches_count() {
         let mut question = question();
         question.policy.lookback_days = lookback_days;
         let case = format!("{lookback_days:?} {since:?} {until:?}");
-        let answers = attribution::attribute(&data, &question, &models(&["first"]), By::Channel);
+        let answers = attribution::attribute(&data, &question, &models(&["first"]), By::Channel).unwrap();
         let coverage = answers[0].stamp.coverage.clone().unwrap();
         assert_eq!((coverage.deals, coverage.not_covered), (1, u64::from(!expected)), "{case}");
         assert_eq!(coverage.gaps.len(), usize::from(!expected), "{case}");
@@ -418,7 +431,7 @@ fn a_deal_is_covered_if_every_stream_covers_the_time_in_which_touches_count() {
         let mut rows = Vec::new();
         export::credits(&data, &question, &models(&["first"]), |row| {
             rows.push(row.covered);
-            Ok::<_, ()>(())
+            Ok::<_, AnswerError>(())
         })
         .unwrap();
         assert_eq!(rows, [expected], "{case}");
@@ -431,7 +444,7 @@ fn a_stream_that_was_read_within_a_day_of_the_news_is_up_to_date() {
     question.policy = Policy { as_of: day(20), ..question.policy };
     for (until, not_covered) in [(19, 0), (18, 1)] {
         let data = Data { as_of: day(20), ..covered(&[("visits", None, Some(until))]) };
-        let reconciled = reconciliation::reconcile(&data, &question, &models(&["first"]));
+        let reconciled = reconciliation::reconcile(&data, &question, &models(&["first"])).unwrap();
         let coverage = reconciled[0].stamp.coverage.clone().unwrap();
         assert_eq!(coverage.not_covered, not_covered, "{until}");
     }
@@ -449,4 +462,56 @@ fn a_gap_says_which_stream_lacks_what_and_how_many_deals_it_costs() {
             "since": "1970-01-03T00:00:00Z", "until": "1970-01-26T00:00:00Z", "deals": 3 }] })
     );
     assert_eq!(json["deals"][0]["covered"], false);
+}
+
+#[test]
+fn every_model_that_learns_splits_a_deal_to_the_cent_and_balances() {
+    for name in Method::names() {
+        let answers = attribution::attribute(&data(), &question(), &models(&[name]), By::Kind).unwrap();
+        let credit = &answers[0].credit;
+        let credited: i64 = credit.rows.iter().map(|row| row.credit_minor).sum();
+        assert_eq!(credited + credit.unattributed_minor, 10_000, "{name}");
+        let lesson = credit.learned.as_ref().unwrap();
+        assert_eq!(lesson.fitted_on, By::Channel, "{name}");
+        let reconciled = reconciliation::reconcile(&data(), &question(), &models(&[name])).unwrap();
+        assert!(reconciled[0].accounts.balances, "{name}");
+    }
+}
+
+#[test]
+fn a_model_that_learns_says_what_a_deal_would_have_been_without_each_touch() {
+    let explained = explanation::explain(&data(), &question(), &models(&["first", "shapley"]), "d1").unwrap();
+    assert_eq!(explained.models, ["first", "shapley"]);
+    let thought = &explained.learned[0];
+    assert_eq!((thought.model.as_str(), thought.touches.len()), ("shapley", 3));
+    // The won deal alone has ads, mail and site and nothing else; the two lost ones have a late touch beside them.
+    assert_eq!((thought.with.paths, thought.with.conversions), (3.0, 1.0));
+    let keys: Vec<_> = thought.touches.iter().map(|touch| touch.key.as_deref().unwrap()).collect();
+    assert_eq!(keys, ["ads", "mail", "site"]);
+    assert!(thought.touches.iter().all(|touch| (touch.weight - 1.0 / 3.0).abs() < 1e-12));
+}
+
+#[test]
+fn a_model_that_has_nothing_to_learn_from_says_so() {
+    let mut question = question();
+    question.policy.pipelines.insert("nowhere".to_owned());
+    let error = attribution::attribute(&data(), &question, &models(&["markov"]), By::Channel).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "model markov: no path ends in a conversion: there is nothing to learn from"
+    );
+}
+
+#[test]
+fn evidence_is_of_deals_that_may_be_lost() {
+    let mut question = question();
+    let (models, zone) = (models(&["linear", "shapley"]), Zone::default());
+    let effort = Effort { replicates: 3, rounds: 1, ..Effort::default() };
+    let ask = |question: &Question| {
+        evidence::evidence(&data(), question, &models, By::Channel, &zone, effort, &|_, _| {})
+    };
+    let answer = ask(&question).unwrap();
+    assert_eq!((answer.evidence.won, answer.evidence.lost), (1, 2));
+    question.policy.goal = Goal::Lead;
+    assert!(matches!(ask(&question), Err(AnswerError::NoOutcome)));
 }

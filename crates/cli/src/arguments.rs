@@ -116,9 +116,12 @@ pub(crate) enum Command {
     Compare {
         #[command(flatten)]
         scope: Scope,
-        /// The models; the differences are to the first.
-        #[arg(long, value_name = "NAME", default_values_t = ["first", "last", "linear", "w", "time_decay"].map(String::from))]
+        /// The models; the differences are to the first [default: first, last, linear, w and time_decay; with
+        /// --evidence all that are built in].
+        #[arg(long, value_name = "NAME")]
         model: Vec<String>,
+        #[command(flatten)]
+        evidence: Evidence,
         /// Vendors' documented rules instead, with commas between, such as marketo_w,hubspot_w; says why they differ.
         #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "model")]
         preset: Vec<String>,
@@ -197,6 +200,21 @@ pub(crate) enum Report {
     },
 }
 
+/// What `compare` takes for evidence.
+#[derive(Debug, Args)]
+pub(crate) struct Evidence {
+    /// Say which model deserves trust on this book: tried on later deals, other accounts, other quarters and look-backs,
+    /// and against effects planted into the book's own journeys.
+    #[arg(long = "evidence", id = "evidence", conflicts_with_all = ["preset", "why"])]
+    pub(crate) is_asked: bool,
+    /// Also write the evidence as one page with charts.
+    #[arg(long, value_name = "FILE.html", requires = "evidence")]
+    pub(crate) page: Option<PathBuf>,
+    /// Where the chance in the evidence begins; the same seed gives the same evidence.
+    #[arg(long, default_value_t = 1, requires = "evidence")]
+    pub(crate) seed: u64,
+}
+
 /// Which deals a report speaks of, and how their journeys are found.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Scope {
@@ -221,6 +239,9 @@ pub(crate) struct Scope {
     /// Whose touches count [default: the configuration's, else all].
     #[arg(long, value_enum)]
     pub(crate) whose: Option<Whose>,
+    /// The dimension whose keys data-driven models learn [default: channel].
+    #[arg(long, value_name = "DIMENSION")]
+    pub(crate) fit_on: Option<String>,
     /// How many days before its end a journey may begin [default: the configuration's, else no limit].
     #[arg(long, value_name = "DAYS")]
     pub(crate) lookback_days: Option<u32>,

@@ -15,7 +15,7 @@ mod sync;
 use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
-use tributary_engine::Model;
+use tributary_engine::Choice;
 
 use crate::arguments::{Arguments, Command, Format, Global, Report};
 use crate::config::{Config, SourceConfig};
@@ -51,7 +51,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Attribute { scope, model, by, set } => {
             report::attribute(&Context::load(&global)?, &scope, model, &by, &set).await
         }
-        Command::Compare { scope, model, preset, why, by } => {
+        Command::Compare { scope, evidence, model, by, .. } if evidence.is_asked => {
+            report::evidence(&Context::load(&global)?, &scope, model, &by, &evidence).await
+        }
+        Command::Compare { scope, model, preset, why, by, .. } => {
             let asked = report::Compared::of(model, preset, why)?;
             report::compare(&Context::load(&global)?, &scope, &asked, &by).await
         }
@@ -107,7 +110,7 @@ impl Context {
     }
 
     /// The configuration's own models, where there is a configuration.
-    fn own_models(global: &Global) -> Result<Vec<Model>, Failure> {
+    fn own_models(global: &Global) -> Result<Vec<Choice>, Failure> {
         let path = config_path(global);
         if global.config.is_none() && !path.exists() {
             return Ok(Vec::new());
@@ -133,18 +136,15 @@ impl Context {
 }
 
 /// Models by name: the configuration's own, then the built-in ones and the presets.
-fn models(own: &[Model], names: &[String]) -> Result<Vec<Model>, Failure> {
-    let find = |name: &String| match own.iter().find(|model| model.name == *name) {
-        Some(model) => Ok(model.clone()),
-        None => Model::builtin(name).map_err(|_| {
-            let built_in = [Model::names(), Model::presets()].concat();
-            let known: Vec<&str> = own
-                .iter()
-                .map(|model| model.name.as_str())
-                .chain(built_in.iter().map(String::as_str))
-                .collect();
+fn models(own: &[Choice], names: &[String]) -> Result<Vec<Choice>, Failure> {
+    let find = |name: &String| {
+        let mine = own.iter().find(|model| model.name() == *name).cloned();
+        mine.or_else(|| Choice::builtin(name)).ok_or_else(|| {
+            let built_in = Choice::names();
+            let mine = own.iter().map(Choice::name);
+            let known: Vec<&str> = mine.chain(built_in.iter().map(String::as_str)).collect();
             Failure::usage(format!("no model is called `{name}`")).hint(config::suggest::hint(name, &known))
-        }),
+        })
     };
     names.iter().map(find).collect()
 }

@@ -12,6 +12,7 @@ mod source;
 pub(crate) mod suggest;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -19,6 +20,8 @@ use toml::de::DeTable;
 use tributary_core::money::Currency;
 use tributary_core::time::{Time, Zone};
 use tributary_derive::rules::Rules;
+use tributary_engine::Choice;
+use tributary_engine::learn::Method;
 use tributary_engine::model::{Model, ModelSpec};
 
 use diagnostic::{Diagnostic, Text};
@@ -45,7 +48,7 @@ pub(crate) struct Config {
     /// The pipelines that count; all if empty.
     pub(crate) pipelines: BTreeSet<String>,
     /// The configuration's own models.
-    pub(crate) models: Vec<Model>,
+    pub(crate) models: Vec<Choice>,
     /// Further milestones, each with the stages that mean it.
     pub(crate) milestones: BTreeMap<String, BTreeSet<String>>,
     /// Under which rules facts become people, accounts, touches and deals.
@@ -107,7 +110,7 @@ impl Config {
             currency,
             history_start,
             pipelines: file.deals.pipelines.into_iter().collect(),
-            models: models(&text, file.models, file.deals.milestones.values())?,
+            models: models(&text, file.models, file.learned, file.deals.milestones.values())?,
             milestones: by_milestone(file.deals.milestones),
             rules: Rules {
                 own_domains: file.company.domains,
@@ -148,18 +151,34 @@ fn by_milestone(stages: BTreeMap<String, String>) -> BTreeMap<String, BTreeSet<S
 fn models<'a>(
     text: &Text,
     specs: BTreeMap<String, Spanned<ModelSpec>>,
+    learned: BTreeMap<String, Spanned<Method>>,
     milestones: impl Iterator<Item = &'a String>,
-) -> Result<Vec<Model>, Diagnostic> {
+) -> Result<Vec<Choice>, Diagnostic> {
     let known: Vec<&str> = BUILT_IN_ANCHORS.iter().copied().chain(milestones.map(String::as_str)).collect();
-    let mut models = Vec::new();
+    let mut models: Vec<Choice> = Vec::new();
+    let taken = [
+        (Model::names(), "built-in model"),
+        (Model::presets(), "preset"),
+        (Method::names().iter().map(|name| (*name).to_owned()).collect(), "built-in model that learns"),
+        (
+            learned.keys().filter(|name| specs.contains_key(*name)).cloned().collect(),
+            "model of yours already",
+        ),
+    ];
+    let free = |name: &String, span: Range<usize>| match taken.iter().find(|(names, _)| names.contains(name))
+    {
+        None => Ok(()),
+        Some((_, what)) => Err(text
+            .at(span, format!("`{name}` is a {what}"))
+            .hint("give yours another name: reports of one name must mean one thing")),
+    };
+    for (name, method) in learned {
+        free(&name, method.span())?;
+        models.push(Choice::Learned { name, method: method.into_inner() });
+    }
     for (name, spec) in specs {
         let span = spec.span();
-        let taken = [(Model::names(), "built-in model"), (Model::presets(), "preset")];
-        if let Some((_, what)) = taken.iter().find(|(names, _)| names.contains(&name)) {
-            return Err(text
-                .at(span, format!("`{name}` is a {what}"))
-                .hint("give yours another name: reports of one name must mean one thing"));
-        }
+        free(&name, span.clone())?;
         let model = Model::new(&name, spec.into_inner())
             .map_err(|error| text.at(span.clone(), format!("model `{name}`: {error}")))?;
         if let Some(unknown) = model.milestones().find(|milestone| !known.contains(milestone)) {
@@ -167,7 +186,7 @@ fn models<'a>(
                 .at(span, format!("model `{name}`: no stage means the milestone `{unknown}`"))
                 .hint(suggest::hint(unknown, &known)));
         }
-        models.push(model);
+        models.push(Choice::Rule(Box::new(model)));
     }
     Ok(models)
 }

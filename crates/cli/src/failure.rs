@@ -85,6 +85,8 @@ impl From<AnswerError> for Failure {
             AnswerError::Unknown { .. }
             | AnswerError::Ambiguous { .. }
             | AnswerError::Outside(_)
+            | AnswerError::NoOutcome
+            | AnswerError::NotLearned(_)
             | AnswerError::Setting { .. } => Self::usage(error.to_string()),
             AnswerError::UnknownSetting { ref name, ref known } => {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();

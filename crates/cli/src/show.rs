@@ -3,6 +3,7 @@
 //! An answer is plain data from `answers`; the modules below lay each out as tables. JSON is the answer itself.
 
 pub(crate) mod cell;
+pub(crate) mod evidence;
 mod influence;
 pub(crate) mod progress;
 mod report;

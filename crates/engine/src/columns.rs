@@ -57,9 +57,9 @@ impl By {
     }
 }
 
-/// What crediting by a dimension under some models reads.
-pub fn columns(policy: &Policy, models: &[Model], by: By) -> Columns {
-    models.iter().map(Model::columns).fold(policy.columns().and(by.columns()), Columns::and)
+/// What crediting by a dimension reads, under models that each read these.
+pub fn columns(policy: &Policy, models: &[Columns], by: By) -> Columns {
+    models.iter().copied().fold(policy.columns().and(by.columns()), Columns::and)
 }
 
 /// A dimension by the name that models give it.

@@ -14,6 +14,7 @@ use tributary_core::Currency;
 use crate::journey::{Goal, Journey, Journeys, ONE_LEAD, Value};
 use crate::model::{Known, Model};
 use crate::money::Rates;
+use crate::splitter::{Lesson, Splits};
 pub use groups::Grouped;
 pub(crate) use groups::{Groups, NOT_REACHED, Name};
 use sums::{Cents, Sums, Unrounded};
@@ -54,6 +55,11 @@ impl By {
         Self::Deal,
         Self::Source,
     ];
+
+    /// Its name in flags and answers.
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
 }
 
 /// Credit of one key.
@@ -90,6 +96,9 @@ pub struct Unconverted {
 pub struct Attribution {
     /// The model's name.
     pub model: String,
+    /// What it says of all journeys together, if it learned from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned: Option<Lesson>,
     /// The dimension.
     pub by: By,
     /// What is being credited.
@@ -132,26 +141,30 @@ pub fn worth(journey: &Journey, rates: &Rates, reporting: Currency) -> Worth {
 }
 
 /// Credits every journey under one model.
-pub fn attribute(
+pub fn attribute<'m>(
     journeys: &Journeys<'_>,
-    model: &Model,
+    model: impl Into<Splits<'m>>,
     by: By,
     rates: &Rates,
     reporting: Currency,
 ) -> Attribution {
-    let mut all = attribute_all(journeys, std::slice::from_ref(model), by, rates, reporting);
+    let mut all = Grouped::new(journeys, by).attribute(&[model.into()], rates, reporting);
     all.pop().expect("there is one attribution a model")
 }
 
 /// Credits every journey under each of some models, in one pass over the touches.
-pub fn attribute_all(
+pub fn attribute_all<'m, M>(
     journeys: &Journeys<'_>,
-    models: &[Model],
+    models: &'m [M],
     by: By,
     rates: &Rates,
     reporting: Currency,
-) -> Vec<Attribution> {
-    Grouped::new(journeys, by).attribute(models, rates, reporting)
+) -> Vec<Attribution>
+where
+    &'m M: Into<Splits<'m>>,
+{
+    let models: Vec<Splits<'_>> = models.iter().map(Into::into).collect();
+    Grouped::new(journeys, by).attribute(&models, rates, reporting)
 }
 
 /// What journeys are worth together, whatever the model.
@@ -187,7 +200,7 @@ impl Totals {
 
 impl Grouped<'_> {
     /// Credits every journey under each of some models, to the cent.
-    pub fn attribute(&self, models: &[Model], rates: &Rates, reporting: Currency) -> Vec<Attribution> {
+    pub fn attribute(&self, models: &[Splits<'_>], rates: &Rates, reporting: Currency) -> Vec<Attribution> {
         let totals = Totals::of(self.journeys, rates, reporting);
         let mut counts = vec![(0, 0); self.len()];
         for (journey, _) in totals.minor.iter().enumerate().filter(|(_, minor)| minor.is_some()) {
@@ -212,7 +225,8 @@ impl Grouped<'_> {
                 b.credit_minor.cmp(&a.credit_minor).then_with(|| (&a.key, &a.label).cmp(&(&b.key, &b.label)))
             });
             Attribution {
-                model: model.name.clone(),
+                model: model.name().to_owned(),
+                learned: if let Splits::Learned(fitted) = model { Some(fitted.lesson()) } else { None },
                 by: self.by,
                 goal: self.journeys.goal,
                 currency: (self.journeys.goal != Goal::Lead).then_some(reporting),
@@ -231,18 +245,19 @@ impl Grouped<'_> {
     /// [`name`](Self::name).
     ///
     /// For what is done over and over, such as resampling; a report gives exact cents.
-    pub fn unrounded(&self, models: &[Model], rates: &Rates, reporting: Currency) -> Vec<Vec<f64>> {
+    pub fn unrounded(&self, models: &[Splits<'_>], rates: &Rates, reporting: Currency) -> Vec<Vec<f64>> {
         let totals = Totals::of(self.journeys, rates, reporting);
         let sums = self.credit(models, &totals, || Unrounded::new(self.len()));
         sums.into_iter().map(|unrounded| unrounded.sums).collect()
     }
 
     /// Adds every journey's credit up, once for each model.
-    fn credit<S: Sums>(&self, models: &[Model], totals: &Totals, new: impl Fn() -> S) -> Vec<S> {
+    fn credit<S: Sums>(&self, models: &[Splits<'_>], totals: &Totals, new: impl Fn() -> S) -> Vec<S> {
         let journeys = self.journeys;
         let mut all: Vec<_> = models.iter().map(|model| (model.bind(journeys), new())).collect();
-        let asks_milestones = models.iter().any(|model| model.milestones().next().is_some());
-        let asks_ages = models.iter().any(Model::decays);
+        let mut rules = models.iter().filter_map(|model| model.rule());
+        let asks_milestones = rules.clone().any(|model| model.milestones().next().is_some());
+        let asks_ages = rules.any(Model::decays);
         for (index, journey) in journeys.list.iter().enumerate() {
             let Some(minor) = totals.minor[index] else { continue };
             let (codes, runs) = self.of(index);

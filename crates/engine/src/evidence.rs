@@ -20,15 +20,16 @@ pub mod resample;
 pub mod score;
 pub mod verdict;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde::Serialize;
 use tributary_core::Currency;
 use tributary_core::time::Zone;
 
 use crate::credit::By;
 use crate::journey::{Goal, Journeys, Policy, journeys};
-use crate::learn::Method;
-use crate::model::Model;
 use crate::money::Rates;
+use crate::splitter::Choice;
 use case::{Candidate, Case, Kind, moved};
 use drift::Drift;
 use holdout::{Cut, HeldOut};
@@ -57,15 +58,6 @@ impl Default for Effort {
 
 /// Look-backs that are tried, in days.
 pub const WINDOWS_DAYS: [u32; 4] = [30, 90, 180, 365];
-
-/// A model that evidence is asked of.
-#[derive(Clone, Debug)]
-pub enum Judged<'m> {
-    /// A rule.
-    Rule(&'m Model),
-    /// One that learns, by name.
-    Learned(&'m str, &'m Method),
-}
 
 /// The evidence on one book.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -136,10 +128,10 @@ pub struct ModelEvidence {
 
 /// Gathers the evidence on models, of closed deals (goals `won` and `lost`).
 ///
-/// `told` hears how many of how many models are done.
+/// `told` hears how many of how many steps are done.
 pub fn gather(
     found: &Journeys<'_>,
-    models: &[Judged<'_>],
+    models: &[Choice],
     by: By,
     (rates, reporting, zone): (&Rates, Currency, &Zone),
     effort: Effort,
@@ -161,22 +153,23 @@ pub fn gather(
             (days, case, candidates)
         })
         .collect();
+    let done = AtomicUsize::new(0);
+    let step = || told(1 + done.fetch_add(1, Ordering::Relaxed), candidates.len() + Generator::ALL.len());
     let deals: Vec<usize> = case.deals().collect();
-    let step = deals.len().div_ceil(effort.most_deals.max(1)).max(1);
-    let drawn: Vec<usize> = deals.iter().copied().step_by(step).collect();
+    let stride = deals.len().div_ceil(effort.most_deals.max(1)).max(1);
+    let drawn: Vec<usize> = deals.iter().copied().step_by(stride).collect();
     let has_both =
         deals.iter().any(|path| case.is_won(*path)) && deals.iter().any(|path| !case.is_won(*path));
     let recovered: Vec<(Generator, Vec<Recovery>)> = if has_both {
         in_parallel(&Generator::ALL, |generator| {
-            (
-                *generator,
-                planted::recover(&case, &drawn, *generator, &candidates, (effort.seed, effort.rounds)),
-            )
+            let chance = (effort.seed, effort.rounds);
+            let scores = planted::recover(&case, &drawn, *generator, &candidates, chance);
+            step();
+            (*generator, scores)
         })
     } else {
         Vec::new()
     };
-    let done = std::sync::atomic::AtomicUsize::new(0);
     let numbered: Vec<(usize, &Candidate)> = candidates.iter().enumerate().collect();
     let judged: Vec<(ModelEvidence, Option<Vec<f64>>)> = in_parallel(&numbered, |(number, candidate)| {
         let whole = candidate.shares(&case.paths);
@@ -210,7 +203,7 @@ pub fn gather(
             recovery: planted::average(&scores),
             by_generator,
         };
-        told(1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed), candidates.len());
+        step();
         (evidence, whole)
     });
     let (models, wholes): (Vec<ModelEvidence>, Vec<Option<Vec<f64>>>) = judged.into_iter().unzip();
@@ -243,14 +236,14 @@ pub fn gather(
 fn candidates(
     case: &Case,
     found: &Journeys<'_>,
-    models: &[Judged<'_>],
+    models: &[Choice],
     rates: &Rates,
     reporting: Currency,
 ) -> Vec<Candidate> {
-    let one = |model: &Judged<'_>| match model {
-        Judged::Rule(model) => case.rule(found, model, rates, reporting),
-        Judged::Learned(name, method) => {
-            Candidate { name: (*name).to_owned(), kind: Kind::Learned((*method).clone()) }
+    let one = |model: &Choice| match model {
+        Choice::Rule(model) => case.rule(found, model, rates, reporting),
+        Choice::Learned { name, method } => {
+            Candidate { name: name.clone(), kind: Kind::Learned(method.clone()) }
         }
     };
     models.iter().map(one).collect()
@@ -294,11 +287,11 @@ fn markov_order(models: &[ModelEvidence]) -> Option<String> {
 /// The results of a pure function over some items, in their order, by as many threads as the machine has cores.
 fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len().max(1));
-    let next = std::sync::atomic::AtomicUsize::new(0);
+    let next = AtomicUsize::new(0);
     let take = || {
         let mut done = Vec::new();
         loop {
-            let place = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let place = next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(place) else { return done };
             done.push((place, work(item)));
         }

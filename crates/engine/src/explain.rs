@@ -5,8 +5,8 @@ use tributary_core::money;
 
 use crate::credit::{Worth, worth};
 use crate::journey::{Journey, Journeys};
-use crate::model::Model;
 use crate::money::Rates;
+use crate::splitter::{Reason, Splits};
 
 /// One touch of a journey.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,13 +33,16 @@ pub struct Credit {
 }
 
 /// Explains one journey under some models.
-pub fn explain(
+pub fn explain<'m, M>(
     journeys: &Journeys<'_>,
     journey: &Journey,
-    models: &[Model],
+    models: &'m [M],
     rates: &Rates,
     reporting: tributary_core::Currency,
-) -> Vec<Touch> {
+) -> Vec<Touch>
+where
+    &'m M: Into<Splits<'m>>,
+{
     let minor = match worth(journey, rates, reporting) {
         Worth::Minor(minor) => minor,
         Worth::Unconverted(_) => 0,
@@ -53,12 +56,10 @@ pub fn explain(
     for model in models {
         let mut rules = vec![Vec::new(); rows.len()];
         let mut left_out = vec![None; rows.len()];
-        model.bind(journeys).weigh(journeys, journey, &mut weights, &mut |touch, rule| {
-            if rule.leaves_out() {
-                left_out[touch] = Some(rule.to_string());
-            } else {
-                rules[touch].push(rule.to_string());
-            }
+        let mut weigher = model.into().bind(journeys);
+        weigher.weigh(journeys, journey, &mut weights, &mut |touch, reason| match reason {
+            Reason::Gives(rule) => rules[touch].push(rule),
+            Reason::LeavesOut(rule) => left_out[touch] = Some(rule),
         });
         let mut shares = Vec::new();
         money::split(minor, &weights, &mut shares);

@@ -13,9 +13,11 @@ pub mod model;
 pub mod money;
 pub mod paths;
 pub mod reconcile;
+pub mod splitter;
 
 pub use columns::columns;
 pub use credit::{Attribution, By, Grouped, attribute, attribute_all};
 pub use journey::{Goal, Journeys, Policy, Whose, journeys};
 pub use model::{Model, ModelError};
 pub use money::Rates;
+pub use splitter::{Choice, Splits, Splitter};

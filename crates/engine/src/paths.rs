@@ -6,10 +6,12 @@
 mod columns;
 mod traits;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::learn::{LearnError, Method};
 use crate::model::{Decay, IfAllExcluded, Model, Place};
 
 pub(crate) use columns::counted;
@@ -206,12 +208,46 @@ pub fn attribute(paths: &[Path], model: &Model) -> Result<Credited, PathError> {
             share: if all > 0.0 { conversions.get() / all } else { 0.0 },
         })
         .collect();
-    rows.sort_by(|a, b| b.conversions.total_cmp(&a.conversions).then_with(|| a.key.cmp(&b.key)));
+    rows.sort_by(by_conversions);
     Ok(Credited {
         rows,
         unattributed_conversions: unattributed.0.get(),
         unattributed_value: unattributed.1.get(),
     })
+}
+
+/// Credits paths under a model that learns from them, by step, with what a reader must know.
+pub fn learn(paths: &[Path], method: &Method) -> Result<(Credited, Vec<String>), LearnError> {
+    let columns = Paths::of_rows(paths);
+    let fitted = method.fit(&columns)?;
+    let whole = |column: &[f64]| {
+        let mut sum = Sum::default();
+        for count in column {
+            sum.add(*count);
+        }
+        sum.get()
+    };
+    let (all, worth) = (whole(&columns.conversions), whole(&columns.value));
+    let keys = columns.walked.keys.iter().flatten();
+    let mut rows: Vec<Row> = keys
+        .zip(fitted.credit())
+        .map(|(key, credit)| Row {
+            key: key.clone(),
+            conversions: credit.conversions,
+            value: credit.value,
+            share: if all > 0.0 { credit.conversions / all } else { 0.0 },
+        })
+        .collect();
+    rows.sort_by(by_conversions);
+    let nothing = rows.iter().all(|row| row.conversions == 0.0);
+    let (unattributed_conversions, unattributed_value) = if nothing { (all, worth) } else { (0.0, 0.0) };
+    let remarks = fitted.remarks().iter().map(ToString::to_string).collect();
+    Ok((Credited { rows, unattributed_conversions, unattributed_value }, remarks))
+}
+
+/// Largest first, then by key.
+fn by_conversions(a: &Row, b: &Row) -> Ordering {
+    b.conversions.total_cmp(&a.conversions).then_with(|| a.key.cmp(&b.key))
 }
 
 /// Refuses a model that asks for more than a path has.

@@ -12,8 +12,8 @@ use tributary_core::{Currency, Money, Time};
 
 use crate::credit::{Attribution, By, Worth, attribute, worth};
 use crate::journey::{Goal, Journey, Journeys, ONE_LEAD, Policy, Subject, Value};
-use crate::model::Model;
 use crate::money::Rates;
+use crate::splitter::Splits;
 
 /// One currency's accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -64,12 +64,13 @@ pub struct Reconciliation {
 const MISSING: &str = "asked for, but in no journey";
 
 /// Checks one model's credit against the deals themselves.
-pub fn reconcile(
+pub fn reconcile<'m>(
     journeys: &Journeys<'_>,
-    model: &Model,
+    model: impl Into<Splits<'m>>,
     rates: &Rates,
     reporting: Currency,
 ) -> Reconciliation {
+    let model = model.into();
     let books = Books::of(journeys.book, &journeys.policy, rates, reporting);
     let whole = attribute(journeys, model, By::Channel, rates, reporting);
     let mut part = journeys.clone();
@@ -223,7 +224,12 @@ fn leads(book: &Book, policy: &Policy) -> u64 {
 }
 
 /// The deals outside the credit, by reason, then by deal.
-fn exceptions(journeys: &Journeys<'_>, model: &Model, rates: &Rates, reporting: Currency) -> Vec<Exception> {
+fn exceptions(
+    journeys: &Journeys<'_>,
+    model: Splits<'_>,
+    rates: &Rates,
+    reporting: Currency,
+) -> Vec<Exception> {
     let book = journeys.book;
     let text = |term| book.terms.get(term).unwrap_or_default().to_owned();
     let mut found = Vec::new();

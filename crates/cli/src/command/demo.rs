@@ -83,18 +83,19 @@ pub(super) async fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure
 /// The reports.
 fn tell(asked: &Asked) -> Result<(), Failure> {
     let compared = |by| {
-        let comparison = attribution::compare(&asked.data, &asked.question, &asked.models, by);
-        comparison.and_then(|comparison| comparison.tables().into_iter().next())
+        let comparison = attribution::compare(&asked.data, &asked.question, &asked.models, by)?;
+        let table = comparison.and_then(|comparison| comparison.tables().into_iter().next());
+        Ok::<_, Failure>(table.as_ref().map(Table::to_text).unwrap_or_default())
     };
     heading("Credit by channel under five models")?;
-    show::print_text(&compared(By::Channel).as_ref().map(Table::to_text).unwrap_or_default())?;
-    let channels = attribution::compare(&asked.data, &asked.question, &asked.models, By::Channel);
+    show::print_text(&compared(By::Channel)?)?;
+    let channels = attribution::compare(&asked.data, &asked.question, &asked.models, By::Channel)?;
     if channels.is_some_and(|comparison| comparison.comparison.lines.len() < 2) {
         heading("Credit by campaign")?;
-        show::print_text(&compared(By::Campaign).as_ref().map(Table::to_text).unwrap_or_default())?;
+        show::print_text(&compared(By::Campaign)?)?;
     }
     heading("Sales against marketing")?;
-    show::print_text(&compared(By::Team).as_ref().map(Table::to_text).unwrap_or_default())?;
+    show::print_text(&compared(By::Team)?)?;
     if let Some(deal) = biggest_won(asked) {
         heading("How the biggest deal was won")?;
         let mut timeline = journey::journey(&asked.data, &asked.question, Subject::Deal(deal))?;
@@ -110,7 +111,7 @@ fn tell(asked: &Asked) -> Result<(), Failure> {
             show::print(&timeline, Format::Table)?;
         }
     }
-    let mut accounts = reconciliation::reconcile(&asked.data, &asked.question, &asked.models[2..3]);
+    let mut accounts = reconciliation::reconcile(&asked.data, &asked.question, &asked.models[2..3])?;
     heading("Deals whose money is unattributed")?;
     for answer in &mut accounts {
         answer.accounts.exceptions.retain(|exception| exception.reason.starts_with("unattributed"));

@@ -4,12 +4,12 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
-use tributary_engine::Model;
+use tributary_engine::Choice;
 use tributary_engine::paths::{self, Credited, Problem, Raw};
 
 use crate::arguments::Format;
 use crate::failure::{Failure, Outcome};
-use crate::show::{self, Answer, Cell, OneOrMore, Table};
+use crate::show::{self, Answer, Cell, OneOrMore, Table, wrapped};
 
 /// Problems that are told one by one; the rest are counted.
 const TOLD: usize = 20;
@@ -24,10 +24,13 @@ struct OneModel {
     model: String,
     #[serde(flatten)]
     credited: Credited,
+    /// What a reader must know of a model that learned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<String>,
 }
 
 /// Reads the file, credits it under each model, and tells what could not be used.
-pub(super) fn run(file: &Path, models: &[Model], format: Format) -> Result<Outcome, Failure> {
+pub(super) fn run(file: &Path, models: &[Choice], format: Format) -> Result<Outcome, Failure> {
     let text = read(file)?;
     let mut problems = Vec::new();
     let paths = parse(&text, &mut problems)?;
@@ -43,9 +46,18 @@ pub(super) fn run(file: &Path, models: &[Model], format: Format) -> Result<Outco
     let credited = models
         .iter()
         .map(|model| {
-            let credited =
-                paths::attribute(&paths, model).map_err(|error| Failure::usage(error.to_string()))?;
-            Ok(OneModel { model: model.name.clone(), credited })
+            let name = model.name().to_owned();
+            let (credited, remarks) = match model {
+                Choice::Rule(rule) => {
+                    let credited = paths::attribute(&paths, rule);
+                    (credited.map_err(|error| Failure::usage(error.to_string()))?, Vec::new())
+                }
+                Choice::Learned { method, .. } => {
+                    let fail = |error| Failure::usage(format!("model {name}: {error}"));
+                    paths::learn(&paths, method).map_err(fail)?
+                }
+            };
+            Ok(OneModel { model: name, credited, remarks })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
     show::print(&OneOrMore(credited), format)?;
@@ -115,6 +127,9 @@ impl Answer for OneModel {
         }
         if *unattributed_conversions > 0.0 {
             row(Cell::Text("unattributed".to_owned()), *unattributed_conversions, *unattributed_value, None);
+        }
+        for remark in &self.remarks {
+            table.note(wrapped(remark, ""));
         }
         vec![table]
     }

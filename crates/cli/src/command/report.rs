@@ -4,30 +4,33 @@ use std::path::Path;
 
 use tributary_answers::what_if::{Change, what_if};
 use tributary_answers::{
-    AnswerError, Data, Question, Subject, attribution, explanation, export, influence, journey, load,
-    reconciliation, status,
+    AnswerError, Data, Question, Subject, attribution, evidence, explanation, export, influence, journey,
+    load, reconciliation, status,
 };
 use tributary_core::Time;
 use tributary_core::book::Columns;
-use tributary_engine::{By, Goal, Model, Policy, columns};
+use tributary_engine::evidence::Effort;
+use tributary_engine::{By, Choice, Goal, Model, Policy, columns};
 use tributary_store::Store;
 
 use super::{Context, models, sync};
-use crate::arguments::Scope;
+use crate::arguments::{Evidence, Scope};
 use crate::config::suggest;
 use crate::failure::{Failure, Outcome};
 use crate::period;
-use crate::show::{self, OneOrMore};
+use crate::show::{self, OneOrMore, progress};
 
 /// Data and the question that a report asks of it.
 pub(crate) struct Asked {
     pub(crate) data: Data,
     pub(crate) question: Question,
-    pub(crate) models: Vec<Model>,
+    pub(crate) models: Vec<Choice>,
 }
 
 /// Which columns of the book a report reads.
-type Reads<'a> = &'a dyn Fn(&Policy, &[Model]) -> Columns;
+///
+/// It hears the policy, and what each model reads.
+type Reads<'a> = &'a dyn Fn(&Policy, &[Columns]) -> Columns;
 
 /// Opens the store, loads the data, and puts flags and configuration together.
 async fn ask(context: &Context, scope: &Scope, names: &[String], reads: Reads<'_>) -> Result<Asked, Failure> {
@@ -73,14 +76,16 @@ async fn ask_reading(
         filter,
         ..Policy::new(Time::MAX)
     };
-    let data = load(store, &config.rules, as_of, reads(&policy, &models)).await?;
+    let fit_on = scope.fit_on.as_deref().map_or(Ok(By::Channel), dimension)?;
+    let read: Vec<Columns> = models.iter().map(|model| model.columns(fit_on)).collect();
+    let data = load(store, &config.rules, as_of, reads(&policy, &read)).await?;
     policy.as_of = data.as_of;
     let unfinished = store.unfinished().await.map_err(AnswerError::from)?;
     if !unfinished.is_empty() {
         let streams = unfinished.join(", ");
         context.progress.say(&format!("note: {streams} was never read to its end: a sync goes on with it"));
     }
-    let question = Question { policy, currency: config.currency, rules: config.rules.fingerprint() };
+    let question = Question { policy, currency: config.currency, fit_on, rules: config.rules.fingerprint() };
     Ok(Asked { data, question, models })
 }
 
@@ -106,12 +111,12 @@ pub(super) async fn attribute(
         names.push("linear".to_owned());
     }
     // A change may be of anything.
-    let reads = |policy: &Policy, models: &[Model]| {
+    let reads = |policy: &Policy, models: &[Columns]| {
         if changes.is_empty() { columns(policy, models, by) } else { Columns::ALL }
     };
     let asked = ask(context, scope, &names, &reads).await?;
     if changes.is_empty() {
-        let answers = attribution::attribute(&asked.data, &asked.question, &asked.models, by);
+        let answers = attribution::attribute(&asked.data, &asked.question, &asked.models, by)?;
         show::print(&OneOrMore(answers), context.format)?;
     } else {
         let answers = what_if(&asked.data, &asked.question, &asked.models, &changes, by)?;
@@ -141,7 +146,9 @@ impl Compared {
     /// The presets, if some are named, else the models.
     pub(super) fn of(models: Vec<String>, presets: Vec<String>, with_reasons: bool) -> Result<Self, Failure> {
         if presets.is_empty() {
-            return Ok(Self { names: models, with_reasons });
+            let usual = || ["first", "last", "linear", "w", "time_decay"].map(str::to_owned).to_vec();
+            let names = if models.is_empty() { usual() } else { models };
+            return Ok(Self { names, with_reasons });
         }
         let known = Model::presets();
         if let Some(unknown) = presets.iter().find(|name| !known.contains(name)) {
@@ -162,16 +169,45 @@ pub(super) async fn compare(
 ) -> Result<Outcome, Failure> {
     let by = dimension(by)?;
     // Reasons name deals, and read what any rule may read.
-    let reads = |policy: &Policy, models: &[Model]| {
+    let reads = |policy: &Policy, models: &[Columns]| {
         if compared.with_reasons { Columns::ALL } else { columns(policy, models, by) }
     };
     let asked = ask(context, scope, &compared.names, &reads).await?;
     let compare =
         if compared.with_reasons { attribution::compare_with_reasons } else { attribution::compare };
-    match compare(&asked.data, &asked.question, &asked.models, by) {
+    match compare(&asked.data, &asked.question, &asked.models, by)? {
         Some(comparison) => show::print(&comparison, context.format)?,
         None => return Err(Failure::usage("there is no model to compare")),
     }
+    Ok(Outcome::Done)
+}
+
+/// `compare --evidence`. Without models named, all that are built in are judged.
+pub(super) async fn evidence(
+    context: &Context,
+    scope: &Scope,
+    mut names: Vec<String>,
+    by: &str,
+    asks: &Evidence,
+) -> Result<Outcome, Failure> {
+    if names.is_empty() {
+        let presets = Model::presets();
+        names = Choice::names().into_iter().filter(|name| !presets.contains(name)).collect();
+    }
+    let by = dimension(by)?;
+    let asked = ask(context, scope, &names, &|_, _| Columns::ALL).await?;
+    let effort = Effort { seed: asks.seed, ..Effort::default() };
+    let bar = context.progress.bar("weighing evidence");
+    let told = |done: usize, of: usize| progress::advance(&bar, done as u64, Some(of as u64));
+    let zone = &context.config.zone;
+    let answer = evidence::evidence(&asked.data, &asked.question, &asked.models, by, zone, effort, &told)?;
+    bar.finish_and_clear();
+    if let Some(file) = &asks.page {
+        std::fs::write(file, show::evidence::page::page(&answer))
+            .map_err(|error| Failure::failed(format!("failed to write {}: {error}", file.display())))?;
+        context.progress.say(&format!("{}: the evidence with charts, for a browser", file.display()));
+    }
+    show::print(&answer, context.format)?;
     Ok(Outcome::Done)
 }
 
@@ -214,9 +250,9 @@ pub(super) async fn reconcile(
     names: &[String],
 ) -> Result<Outcome, Failure> {
     let reads =
-        |policy: &Policy, models: &[Model]| columns(policy, models, By::Channel).and(By::Deal.columns());
+        |policy: &Policy, models: &[Columns]| columns(policy, models, By::Channel).and(By::Deal.columns());
     let asked = ask(context, scope, names, &reads).await?;
-    let answers = reconciliation::reconcile(&asked.data, &asked.question, &asked.models);
+    let answers = reconciliation::reconcile(&asked.data, &asked.question, &asked.models)?;
     let balances = answers.iter().all(|answer| answer.accounts.balances);
     show::print(&OneOrMore(answers), context.format)?;
     if balances { Ok(Outcome::Done) } else { Err(Failure::failed("the accounts do not balance")) }
@@ -272,9 +308,8 @@ fn write_credits(folder: &Path, asked: &Asked) -> Result<u64, Failure> {
     let mut count = 0;
     export::credits(&asked.data, &asked.question, &asked.models, |row| {
         count += 1;
-        writer.serialize(row)
-    })
-    .map_err(&failed)?;
+        writer.serialize(row).map_err(&failed)
+    })?;
     writer.flush().map_err(|error| failed(error.into()))?;
     Ok(count)
 }

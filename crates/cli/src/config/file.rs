@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 use tributary_derive::rules::{ChannelRule, TeamRule};
+use tributary_engine::learn::Method;
 use tributary_engine::model::ModelSpec;
 
 /// The whole file, but for `[[source]]`, whose tables belong to the connectors.
@@ -29,6 +30,9 @@ pub(super) struct File {
     /// Models of your own, by name.
     #[schemars(with = "BTreeMap<String, ModelSpec>")]
     pub(super) models: BTreeMap<String, Spanned<ModelSpec>>,
+    /// Data-driven models of your own, by name: a method and its options.
+    #[schemars(with = "BTreeMap<String, Method>")]
+    pub(super) learned: BTreeMap<String, Spanned<Method>>,
 }
 
 /// `[company]`

@@ -2,15 +2,16 @@
 
 use tributary_answers::Coverage;
 use tributary_answers::attribution::{Attribution, Comparison};
-use tributary_answers::explanation::Explanation;
+use tributary_answers::explanation::{Explanation, Thought};
 use tributary_answers::reconciliation::Reconciliation;
 use tributary_answers::status::Status;
 use tributary_core::{Currency, Time};
 use tributary_engine::credit::Unconverted;
+use tributary_engine::splitter::Lesson;
 use tributary_engine::{By, Goal};
 
 use super::cell::{money, printable};
-use super::{Answer, Cell, Table};
+use super::{Answer, Cell, Table, wrapped};
 
 /// Credit in its unit: money, or leads.
 pub(super) fn credit(minor: i64, currency: Option<Currency>) -> Cell {
@@ -125,7 +126,9 @@ impl Answer for Attribution {
         ]);
         note_unconverted(&mut table, &it.unconverted);
         note_coverage(&mut table, self.stamp.coverage.as_ref());
-        vec![table]
+        let mut tables = vec![table];
+        tables.extend(it.learned.as_ref().map(|lesson| learned(&it.model, lesson)));
+        tables
     }
 
     fn data(&self) -> Option<Table> {
@@ -152,6 +155,20 @@ impl Answer for Attribution {
         }
         Some(table)
     }
+}
+
+/// What a model learned from all journeys, of which each deal's split follows.
+fn learned(model: &str, lesson: &Lesson) -> Table {
+    let mut table = Table::new([dimension(lesson.fitted_on).as_str(), "Effect", "Share of all"])
+        .title(format!("{model}: what all journeys together say"));
+    for it in &lesson.keys {
+        let name = key(lesson.fitted_on, it.key.as_ref(), None);
+        table.row(vec![name, Cell::Text(format!("{:.4}", it.effect)), Cell::Share(it.share)]);
+    }
+    for remark in &lesson.remarks {
+        table.note(wrapped(remark, ""));
+    }
+    table
 }
 
 impl Answer for Comparison {
@@ -276,6 +293,33 @@ impl Answer for Reconciliation {
     }
 }
 
+/// Why a model that learned gives what it gives on this deal.
+fn thought(why: &Thought) -> Table {
+    let by = dimension(why.fitted_on);
+    let title = format!(
+        "{}: the goal was {:.1} % likely; journeys with all these {}s: {}, of which {} reached it",
+        why.model,
+        why.probability * 100.0,
+        by.to_lowercase(),
+        why.with.paths,
+        why.with.conversions
+    );
+    let mut table =
+        Table::new(["When", &by, "Credit", "Without it", "Journeys like it without", "Reached it"])
+            .title(title);
+    for touch in &why.touches {
+        table.row(vec![
+            Cell::Time(touch.at),
+            Cell::option(touch.key.as_deref()),
+            Cell::Share(touch.weight),
+            Cell::Share(touch.probability_without),
+            Cell::Count(touch.without.paths as u64),
+            Cell::Count(touch.without.conversions as u64),
+        ]);
+    }
+    table
+}
+
 impl Answer for Explanation {
     fn tables(&self) -> Vec<Table> {
         let columns = ["When", "Kind", "Channel", "Campaign", "Person", "Role"].map(String::from).into_iter();
@@ -327,7 +371,9 @@ impl Answer for Explanation {
         }
         total("total", vec![self.worth_minor.unwrap_or(0); self.models.len()]);
         note_coverage(&mut table, self.stamp.coverage.as_ref());
-        vec![table]
+        let mut tables = vec![table];
+        tables.extend(self.learned.iter().map(thought));
+        tables
     }
 
     fn data(&self) -> Option<Table> {

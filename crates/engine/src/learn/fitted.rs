@@ -62,6 +62,11 @@ impl Fitted {
         self.paths.walked.keys.iter().zip(self.learned.credit())
     }
 
+    /// What a key is called, by its number; `None` for touches without the dimension.
+    pub fn key(&self, number: u32) -> Option<&str> {
+        self.paths.walked.keys.get(number as usize)?.as_deref()
+    }
+
     /// What a reader must know to read the credit rightly.
     pub fn remarks(&self) -> Vec<Remark> {
         self.learned.remarks()

@@ -3,9 +3,8 @@
 use tributary_core::dice::Dice;
 use tributary_core::time::Zone;
 use tributary_core::{Currency, book::Book};
-use tributary_engine::evidence::{Effort, Evidence, Judged, gather};
-use tributary_engine::learn::Method;
-use tributary_engine::{By, Goal, Model, Policy, Rates, journeys};
+use tributary_engine::evidence::{Effort, Evidence, gather};
+use tributary_engine::{By, Choice, Goal, Policy, Rates, journeys};
 
 use crate::story::{self, day, goal};
 
@@ -41,20 +40,10 @@ fn late() -> Policy {
 }
 
 fn evidence(book: &Book, names: &[&str], effort: Effort) -> Evidence {
-    let rules: Vec<Option<Model>> = names.iter().map(|name| Model::builtin(name).ok()).collect();
-    let methods: Vec<Option<Method>> = names.iter().map(|name| Method::builtin(name)).collect();
-    let judged: Vec<Judged<'_>> = names
-        .iter()
-        .zip(rules.iter().zip(&methods))
-        .map(|(name, (rule, method))| {
-            method
-                .as_ref()
-                .map_or_else(|| Judged::Rule(rule.as_ref().unwrap()), |method| Judged::Learned(name, method))
-        })
-        .collect();
+    let models: Vec<Choice> = names.iter().map(|name| Choice::builtin(name).unwrap()).collect();
     let found = journeys(book, &late());
     let money = (&Rates::default(), Currency::USD, &Zone::default());
-    gather(&found, &judged, By::Channel, money, effort, &|_, _| {})
+    gather(&found, &models, By::Channel, money, effort, &|_, _| {})
 }
 
 const NAMES: [&str; 5] = ["linear", "first", "shapley_rate", "logistic", "markov"];

@@ -13,7 +13,8 @@ use tributary_engine::influence::influence;
 use tributary_engine::journey::Subject;
 use tributary_engine::reconcile::reconcile;
 use tributary_engine::{
-    Attribution, By, Goal, Grouped, Model, Policy, Rates, Whose, attribute, attribute_all, compare, journeys,
+    Attribution, By, Goal, Grouped, Model, Policy, Rates, Splits, Whose, attribute, attribute_all, compare,
+    journeys,
 };
 
 use crate::story::{book_from, day, policy};
@@ -336,7 +337,8 @@ proptest! {
         let models: Vec<Model> = with(&own).into_iter().cloned().collect();
         let all = attribute_all(&found, &models, By::Team, &rates(0), Currency::USD);
         let grouped = Grouped::new(&found, By::Team);
-        let unrounded = grouped.unrounded(&models, &rates(0), Currency::USD);
+        let splits: Vec<Splits<'_>> = models.iter().map(Into::into).collect();
+        let unrounded = grouped.unrounded(&splits, &rates(0), Currency::USD);
         for ((model, credit), sums) in models.iter().zip(&all).zip(&unrounded) {
             prop_assert_eq!(credit, &attribute(&found, model, By::Team, &rates(0), Currency::USD));
             let mut expected: BTreeMap<Option<String>, (f64, i64)> = BTreeMap::new();
