@@ -46,7 +46,7 @@ pub struct Effort {
     pub replicates: usize,
     /// Drawings a generator.
     pub rounds: usize,
-    /// The most deals that outcomes are drawn for; of more, every so-manieth.
+    /// The most deals that outcomes are drawn for; of more, every nth.
     pub most_deals: usize,
 }
 

@@ -125,6 +125,43 @@ fn what_if_shows_the_difference_to_the_saved_configuration() {
 }
 
 #[test]
+fn a_model_that_learns_is_asked_like_any_other() {
+    let folder = imported();
+    let own =
+        "[company]\nname = \"Us\"\n[learned.wins]\nmethod = \"markov\"\norder = 2\nnulls = \"omitted\"\n";
+    std::fs::write(folder.path().join("tributary.toml"), own).expect("it may be written");
+    let reports =
+        json(folder.path(), &["attribute", "--model", "wins", "--model", "shapley", "--model", "linear"]);
+    let [wins, shapley, linear] = [0, 1, 2].map(|place| &reports[place]);
+    for report in [wins, shapley] {
+        let credited: i64 = credits(report).iter().map(|(_, credit)| credit).sum();
+        let unattributed = report["unattributed_minor"].as_i64().expect("a number");
+        assert_eq!(credited + unattributed, linear["total_minor"].as_i64().expect("a number"), "{report}");
+        assert_eq!(report["learned"]["fitted_on"], "channel", "{report}");
+    }
+    assert!(linear.get("learned").is_none(), "{linear}");
+    let explained = json(folder.path(), &["explain", "d1", "--model", "shapley", "--fit-on", "team"]);
+    assert_eq!(explained["learned"][0]["fitted_on"], "team", "{explained}");
+    let nothing = tributary(folder.path(), &["attribute", "--model", "logistic"]);
+    assert_eq!(nothing.code, 2, "{}", nothing.all());
+    assert!(nothing.stderr.contains("model logistic: "), "{}", nothing.stderr);
+}
+
+#[test]
+fn evidence_says_that_there_are_too_few_deals_and_writes_its_page() {
+    let folder = imported();
+    let asked =
+        ["compare", "--evidence", "--page", "evidence.html", "--model", "linear", "--model", "shapley"];
+    let evidence = json(folder.path(), &asked);
+    assert_eq!(evidence["verdict"]["model"], Value::Null, "{evidence}");
+    let page = std::fs::read_to_string(folder.path().join("evidence.html")).expect("the page is there");
+    let verdict = evidence["verdict"]["text"].as_str().expect("a text");
+    assert!(page.contains(verdict) && page.contains("<svg") && !page.contains("<script"), "{page}");
+    let leads = tributary(folder.path(), &["compare", "--evidence", "--goal", "lead"]);
+    assert_eq!(leads.code, 2, "{}", leads.all());
+}
+
+#[test]
 fn a_setting_that_is_none_gets_a_suggestion() {
     let folder = imported();
     for (setting, told) in [

@@ -53,6 +53,22 @@ fn linear_credit_over_values_and_repeats_is_the_golden_one() {
 }
 
 #[test]
+fn models_that_learn_give_the_golden_credit() {
+    let (golden, folder) = (golden(), folder());
+    let case = &golden["values_and_repeats"];
+    for (model, expected) in [
+        ("markov", &case["markov"]["1"]["conversions"]),
+        ("markov_2", &case["markov"]["2"]["conversions"]),
+        ("shapley", &case["shapley"]),
+    ] {
+        for (key, conversions) in expected.as_object().unwrap() {
+            let found = credit(folder.path(), &file_of(case), model, key);
+            assert_close(found.0, conversions.as_f64().unwrap(), &format!("{model} {key}"));
+        }
+    }
+}
+
+#[test]
 fn every_golden_position_is_had_from_a_model_of_ones_own() {
     let (golden, folder) = (golden(), folder());
     let cases = golden["position"].as_object().unwrap();
