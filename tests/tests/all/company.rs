@@ -13,7 +13,7 @@ use tributary_core::time::Zone;
 use tributary_core::{Currency, Time};
 use tributary_derive::{Rules, update};
 use tributary_engine::journey::{Journey, Subject};
-use tributary_engine::{By, Model, Policy, journeys};
+use tributary_engine::{By, Choice, Policy, journeys};
 use tributary_sandbox::{
     Deal, Known, Nature, OWN_DOMAIN, Plan, TIME_ZONE, Touch, TouchRow, World, build, write_csv,
 };
@@ -46,11 +46,16 @@ async fn import(store: &Store, folder: &Path) {
 }
 
 fn question(as_of: Time) -> Question {
-    Question { policy: Policy::new(as_of), currency: Currency::USD, rules: rules().fingerprint() }
+    Question {
+        policy: Policy::new(as_of),
+        currency: Currency::USD,
+        fit_on: By::Channel,
+        rules: rules().fingerprint(),
+    }
 }
 
-fn model(name: &str) -> Vec<Model> {
-    vec![Model::builtin(name).unwrap()]
+fn model(name: &str) -> Vec<Choice> {
+    vec![Choice::builtin(name).unwrap()]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,12 +81,14 @@ async fn what_was_planted_is_what_the_reports_say() {
 
         let data = load(&store, &rules(), None, Columns::ALL).await.unwrap();
         let question = question(data.as_of);
-        let accounts = reconciliation::reconcile(&data, &question, &model("linear")).remove(0).accounts;
+        let accounts =
+            reconciliation::reconcile(&data, &question, &model("linear")).unwrap().remove(0).accounts;
         assert!(accounts.balances, "{accounts:?}");
         let lines = accounts.lines.iter().map(|line| (line.currency.clone(), line.won_minor));
         assert_eq!(lines.collect::<BTreeMap<_, _>>(), won(&world));
 
-        let found = attribution::attribute(&data, &question, &model("linear"), By::Deal).remove(0).credit;
+        let found =
+            attribution::attribute(&data, &question, &model("linear"), By::Deal).unwrap().remove(0).credit;
         let planted = touches_by_won_deal(&world);
         let told: BTreeMap<String, u64> =
             found.rows.iter().map(|row| (row.key.clone().unwrap(), row.touches)).collect();
@@ -92,7 +99,8 @@ async fn what_was_planted_is_what_the_reports_say() {
         assert_eq!(found.unattributed_deals, untouched);
 
         // A rep's calls and meetings are touches like any other.
-        let found = attribution::attribute(&data, &question, &model("linear"), By::Rep).remove(0).credit;
+        let found =
+            attribution::attribute(&data, &question, &model("linear"), By::Rep).unwrap().remove(0).credit;
         let told = found.rows.iter().filter_map(|row| Some((row.key.clone()?, row.touches)));
         assert_eq!(told.collect::<BTreeMap<_, _>>(), touches_by_rep(&world));
         assert!(found.rows.iter().all(|row| row.credit_minor > 0));
@@ -169,12 +177,11 @@ fn touches_by_rep(world: &World) -> BTreeMap<String, u64> {
     count(reps.map(|rep| world.reps[rep].name.clone()))
 }
 
-/// What every rule model and preset gives each person and channel.
+/// What every model gives each person and channel.
 async fn credits(store: &Store) -> Vec<tributary_engine::Attribution> {
     let data = load(store, &rules(), None, Columns::ALL).await.unwrap();
-    let names = [Model::names(), Model::presets()].concat();
-    let models: Vec<Model> = names.iter().map(|name| Model::builtin(name).unwrap()).collect();
-    let by = |by| attribution::attribute(&data, &question(data.as_of), &models, by);
+    let models: Vec<Choice> = Choice::names().iter().map(|name| Choice::builtin(name).unwrap()).collect();
+    let by = |by| attribution::attribute(&data, &question(data.as_of), &models, by).unwrap();
     [By::Person, By::Channel].into_iter().flat_map(by).map(|answer| answer.credit).collect()
 }
 

@@ -100,10 +100,10 @@ fn answers(
     };
     let mut out = Vec::new();
     for name in RULES {
-        let model = [Model::builtin(name)?];
+        let model = Model::builtin(name)?;
         let ((grouped, sums), cost) = best(|| {
             let grouped = Grouped::new(won, By::Channel);
-            let sums = grouped.unrounded(&model, &rates, Currency::USD).remove(0);
+            let sums = grouped.unrounded(&[(&model).into()], &rates, Currency::USD).remove(0);
             (grouped, sums)
         });
         let credit = sums.iter().enumerate();
