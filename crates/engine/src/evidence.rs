@@ -27,7 +27,7 @@ use tributary_core::Currency;
 use tributary_core::time::Zone;
 
 use crate::credit::By;
-use crate::journey::{Goal, Journeys, Policy, journeys};
+use crate::journey::{Goal, Journeys, Policy, journeys, null_journeys};
 use crate::money::Rates;
 use crate::splitter::Choice;
 use case::{Candidate, Case, Kind, moved};
@@ -240,8 +240,9 @@ fn candidates(
     rates: &Rates,
     reporting: Currency,
 ) -> Vec<Candidate> {
+    let nulls = null_journeys(found);
     let one = |model: &Choice| match model {
-        Choice::Rule(model) => case.rule(found, model, rates, reporting),
+        Choice::Rule(model) => case.rule((found, &nulls), model, rates, reporting),
         Choice::Learned { name, method } => {
             Candidate { name: name.clone(), kind: Kind::Learned(method.clone()) }
         }

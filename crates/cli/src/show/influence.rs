@@ -68,7 +68,7 @@ impl Answer for Influence {
         ]);
         for row in &it.rows {
             table.row(vec![
-                Cell::Text(format!("{:?}", it.by).to_lowercase()),
+                Cell::Text(it.by.name()),
                 Cell::Text(format!("{:?}", it.goal).to_lowercase()),
                 Cell::option(row.key.clone()),
                 Cell::option(row.label.clone()),

@@ -137,7 +137,7 @@ impl Answer for Attribution {
             "model", "by", "goal", "key", "label", "credit", "currency", "share", "touches", "deals",
         ]);
         let goal = format!("{:?}", it.goal).to_lowercase();
-        let by = format!("{:?}", it.by).to_lowercase();
+        let by = it.by.name();
         let lead = [Cell::Text(it.model.clone()), Cell::Text(by), Cell::Text(goal)];
         let currency = Cell::option(it.currency.map(|currency| currency.to_string()));
         for row in &it.rows {

@@ -96,13 +96,18 @@ impl Case {
         Self { paths, open_days, anonymous }
     }
 
-    /// A rule model's candidate for these paths.
-    pub fn rule(&self, found: &Journeys<'_>, model: &Model, rates: &Rates, reporting: Currency) -> Candidate {
-        let nulls = null_journeys(found);
-        let (mut of_found, mut of_nulls) = (model.bind(found), model.bind(&nulls));
+    /// A rule model's candidate for these paths, of these journeys and what came to nothing.
+    pub fn rule(
+        &self,
+        (found, nulls): (&Journeys<'_>, &Journeys<'_>),
+        model: &Model,
+        rates: &Rates,
+        reporting: Currency,
+    ) -> Candidate {
+        let (mut of_found, mut of_nulls) = (model.bind(found), model.bind(nulls));
         let mut split = Split { starts: vec![0], parts: Vec::new() };
         let (mut weights, mut sums) = (Vec::new(), vec![0.0; self.paths.walked.keys.len()]);
-        for (path, (journeys, journey)) in counted(found, &nulls, rates, reporting).enumerate() {
+        for (path, (journeys, journey)) in counted(found, nulls, rates, reporting).enumerate() {
             let bound = if std::ptr::eq(journeys, found) { &mut of_found } else { &mut of_nulls };
             bound.weights(journeys, journey, &mut weights);
             split.push(self.paths.walked.steps(path).keys, &weights, &mut sums);
@@ -129,9 +134,7 @@ impl Case {
     pub fn deals(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.paths.len()).filter(|path| self.is_deal(*path))
     }
-}
 
-impl Case {
     /// Another case's shares in the order of this one's keys: what it does not have has none.
     pub fn align(&self, other: &Self, shares: &[f64]) -> Vec<f64> {
         let theirs = &other.paths.walked.keys;
