@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tributary_core::Time;
-use tributary_source::http::{Api, Auth, Http, Limit, OAuth, Request, Response, Verdict, classify};
+use tributary_source::http::{Api, Auth, Http, Limit, Request, Response, Verdict, classify};
 use tributary_source::{Environment, Error, ExposeSecret, NextStep, Settings};
 
 use crate::config::Config;
@@ -46,7 +46,7 @@ impl Ads {
         config: &Config,
         environment: &Environment,
     ) -> Result<Self, Error> {
-        let login = OAuth::of(settings, &config.client_id, config.token_url.clone())?;
+        let login = config.oauth(settings)?;
         let developer = settings.secrets.get("developer_token");
         let api = Api {
             hosts: login.host().into_iter().collect(),

@@ -2,16 +2,18 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tributary_source::http::{Assertion, Authorize, Grant, OAuth};
 use tributary_source::{Error, Secret, Settings};
 
 /// The secrets beside [`Config`].
 pub(crate) const SECRETS: &[Secret] = &[
     Secret { name: "client_secret", about: "The OAuth client's secret." },
-    Secret { name: "refresh_token", about: "What a user granted the client, with scope `adwords`." },
+    Secret { name: "refresh_token", about: "What a user granted the client, if not by `tributary connect`." },
+    Secret { name: "private_key", about: "The service account's private key, PEM, in place of a client." },
     Secret { name: "developer_token", about: "Not needed since September 2026; sent if given." },
 ];
 
-/// The settings of a Google Ads source, beside the secrets `client_secret`, `refresh_token` and `developer_token`.
+/// The settings of a Google Ads source, beside the secrets `client_secret`, or `private_key`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
@@ -24,8 +26,18 @@ pub(crate) struct Config {
     /// The API's version, such as `v25`.
     #[serde(default = "version")]
     pub(crate) version: String,
+    /// Where a person allows the client.
+    #[serde(default = "authorize_url")]
+    pub(crate) authorize_url: String,
+    /// What is asked for.
+    #[serde(default = "scopes")]
+    pub(crate) scopes: Vec<String>,
     /// The OAuth client's id.
-    pub(crate) client_id: String,
+    #[serde(default)]
+    pub(crate) client_id: Option<String>,
+    /// The address of a service account that was invited to the ads account, in place of a client.
+    #[serde(default)]
+    pub(crate) service_account: Option<String>,
     /// Ids of ads accounts, digits only; all that can be seen without it.
     #[serde(default)]
     pub(crate) customers: Vec<String>,
@@ -51,6 +63,14 @@ fn url() -> String {
 
 fn token_url() -> String {
     "https://oauth2.googleapis.com/token".to_owned()
+}
+
+fn authorize_url() -> String {
+    "https://accounts.google.com/o/oauth2/v2/auth".to_owned()
+}
+
+fn scopes() -> Vec<String> {
+    vec!["https://www.googleapis.com/auth/adwords".to_owned()]
 }
 
 fn requests_per_second() -> f64 {
@@ -89,5 +109,29 @@ impl Config {
             return Err(fault(format!("`start` is `{start}`, but must be a month such as 2025-01")));
         }
         Ok(config)
+    }
+
+    /// How it signs in: as a client that a person allows, or as a service account.
+    pub(crate) fn oauth(&self, settings: &Settings) -> Result<OAuth, Error> {
+        let oauth = match (&self.client_id, &self.service_account) {
+            (Some(client), None) => {
+                // Without these Google gives no refresh token, or only the first time.
+                let parameters = &[("access_type", "offline"), ("prompt", "consent")];
+                let url = self.authorize_url.clone();
+                let authorize = Some(Authorize { url, parameters, this_machine: "127.0.0.1" });
+                OAuth { authorize, ..OAuth::of(settings, client, self.token_url.clone())? }
+            }
+            (None, Some(account)) => {
+                let assertion = Assertion {
+                    issuer: account.clone(),
+                    subject: None,
+                    audience: self.token_url.clone(),
+                    key: settings.secret("private_key")?.clone(),
+                };
+                OAuth::by(Grant::JwtBearer(assertion), settings, account, self.token_url.clone())
+            }
+            _ => return Err(settings.fault("needs either a `client_id` or a `service_account`")),
+        };
+        Ok(OAuth { scopes: self.scopes.clone(), ..oauth })
     }
 }

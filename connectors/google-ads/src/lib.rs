@@ -8,6 +8,7 @@ mod pull;
 mod simulator;
 
 use async_trait::async_trait;
+use tributary_source::http::OAuth;
 use tributary_source::{
     Connector, Environment, Error, Finding, Mode, Normalized, Page, Part, Record, Settings, Source, Spec,
     Stream, Task,
@@ -54,6 +55,10 @@ impl Connector for GoogleAds {
         let config = Config::read(settings)?;
         let ads = Ads::new(settings, &config, environment)?;
         Ok(Box::new(Connection { ads, config }))
+    }
+
+    fn oauth(&self, settings: &Settings) -> Result<Option<OAuth>, Error> {
+        Config::read(settings)?.oauth(settings).map(Some)
     }
 
     fn normalize(&self, _: &Settings, record: &Record) -> Normalized {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tributary_core::Time;
 use tributary_core::time::{DAY_MICROS, Zone};
-use tributary_source::http::{Api, Auth, Http, Limit, OAuth, Quota, Request, Response, Verdict, classify};
+use tributary_source::http::{Api, Auth, Http, Limit, Quota, Request, Response, Verdict, classify};
 use tributary_source::{Environment, Error, NextStep, Settings};
 
 use crate::config::Config;
@@ -61,13 +61,9 @@ impl Crm {
         config: &Config,
         environment: &Environment,
     ) -> Result<Self, Error> {
-        let token_url = config.token_url.clone();
-        let token_url =
-            token_url.unwrap_or_else(|| format!("{}/oauth/2026-03/token", config.url.trim_end_matches('/')));
-        let (auth, host) = match &config.client_id {
+        let (auth, host) = match config.oauth(settings)? {
             None => (Auth::Bearer(settings.secret("token")?.clone()), None),
-            Some(client_id) => {
-                let login = OAuth::of(settings, client_id, token_url)?;
+            Some(login) => {
                 let host = login.host();
                 (Auth::Login(Arc::new(login)), host)
             }

@@ -8,6 +8,7 @@ mod pull;
 mod simulator;
 
 use async_trait::async_trait;
+use tributary_source::http::OAuth;
 use tributary_source::{
     Connector, Environment, Error, Finding, Mode, Normalized, Page, Record, Settings, Source, Spec, Stream,
     Task,
@@ -59,6 +60,10 @@ impl Connector for HubSpot {
         let config = Config::read(settings)?;
         let crm = Crm::new(settings, &config, environment)?;
         Ok(Box::new(Connection { crm, config }))
+    }
+
+    fn oauth(&self, settings: &Settings) -> Result<Option<OAuth>, Error> {
+        Config::read(settings)?.oauth(settings)
     }
 
     fn normalize(&self, settings: &Settings, record: &Record) -> Normalized {

@@ -15,7 +15,7 @@ use tributary_core::{Currency, Time};
 use tributary_derive::{Rules, update};
 use tributary_engine::{By, Model, Policy, attribute, journeys};
 use tributary_sandbox::{OWN_DOMAIN, Plan};
-use tributary_source::Settings;
+use tributary_source::{MemoryTokens, Settings};
 use tributary_store::{Store, testkit};
 use tributary_sync::{Options, Silent, SourceRun};
 
@@ -98,7 +98,8 @@ async fn import(kind: &str, url: &str, files: &Path, rules: &Rules) -> Result<St
         ..Settings::default()
     };
     let run = SourceRun { id: "files".to_owned(), connector: Arc::new(tributary_files::Files), settings };
-    let options = Options { allow_mass_delete: false, now: Arc::new(now) };
+    let options =
+        Options { allow_mass_delete: false, now: Arc::new(now), tokens: Arc::new(MemoryTokens::default()) };
     let start = Instant::now();
     let report = tributary_sync::run(&store, &[run], &options, &Silent, &CancellationToken::new()).await?;
     let landed = start.elapsed().as_secs_f64();

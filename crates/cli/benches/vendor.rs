@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_hubspot::{HubSpot, SimulatedHubSpot};
 use tributary_sandbox::simulator::serve;
-use tributary_source::{Connector, Normalized, Record, Settings};
+use tributary_source::{Connector, MemoryTokens, Normalized, Record, Settings};
 use tributary_store::landing::Said;
 use tributary_store::{Store, testkit};
 use tributary_sync::{Options, Silent, SourceRun};
@@ -91,7 +91,8 @@ async fn sync(store: &Store, url: &str) -> Result<(f64, f64, u64), Failed> {
     let secrets = SimulatedHubSpot::secrets();
     let settings = Settings { source: "crm".to_owned(), values, secrets, ..Settings::default() };
     let run = SourceRun { id: "crm".to_owned(), connector: Arc::new(HubSpot), settings };
-    let options = Options { allow_mass_delete: false, now: Arc::new(now) };
+    let options =
+        Options { allow_mass_delete: false, now: Arc::new(now), tokens: Arc::new(MemoryTokens::default()) };
     let (start, before) = (Instant::now(), processor_seconds());
     let report = tributary_sync::run(store, &[run], &options, &Silent, &CancellationToken::new()).await?;
     Ok((start.elapsed().as_secs_f64(), processor_seconds() - before, report.landed().fetched))

@@ -64,6 +64,18 @@ pub(crate) enum Command {
         /// Only these sources.
         sources: Vec<String>,
     },
+    /// Sign in to a source's vendor in the browser, and keep that for its syncs.
+    Connect(Connect),
+    /// Forget a source's sign-in.
+    Disconnect {
+        /// The source's id.
+        source: String,
+    },
+    /// Look after the key that seals sign-ins in the store.
+    Key {
+        #[command(subcommand)]
+        key: Key,
+    },
     /// Fetch what is new from every source, and work out what it means.
     Sync {
         /// Only these sources.
@@ -245,6 +257,29 @@ pub(crate) struct Scope {
     /// How many days before its end a journey may begin [default: the configuration's, else no limit].
     #[arg(long, value_name = "DAYS")]
     pub(crate) lookback_days: Option<u32>,
+}
+
+/// `connect`.
+#[derive(Debug, Args)]
+pub(crate) struct Connect {
+    /// The source's id.
+    pub(crate) source: String,
+    /// The port of this machine that the vendor sends the browser back to [default: any free one].
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Sign in on another machine: print the address, and read the one that it ends at from stdin.
+    #[arg(long)]
+    pub(crate) paste: bool,
+    /// How long to wait for somebody to sign in.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) timeout: u64,
+}
+
+/// `key`.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Seal every token anew under a new key: a random one in the key file, or that of TRIBUTARY_NEW_KEY.
+    Rotate,
 }
 
 /// `import`.

@@ -1,11 +1,13 @@
 //! One module a command: it gathers what the question needs, asks, and hands the answer to `show`.
 
 mod check;
+mod connect;
 mod connectors_list;
 mod demo;
 mod dry_run;
 mod import;
 mod init;
+mod key;
 mod normalize;
 mod paths;
 pub(crate) mod report;
@@ -13,13 +15,18 @@ mod simulate;
 mod sync;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tributary_engine::Choice;
+use tributary_source::Environment;
+use tributary_store::Store;
+use tributary_sync::SealedTokens;
 
-use crate::arguments::{Arguments, Command, Format, Global, Report};
+use crate::arguments::{Arguments, Command, Format, Global, Key, Report};
 use crate::config::{Config, SourceConfig};
 use crate::failure::{Failure, Outcome};
+use crate::key::KeyPlace;
 use crate::show::progress::Progress;
 use crate::{config, connectors};
 
@@ -33,6 +40,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Demo(demo) => demo::run(&global, &demo).await,
         Command::Init { force } => init::run(&global, force),
         Command::Check { sources } => check::run(&Context::load(&global)?, &sources).await,
+        Command::Connect(asked) => connect::run(&Context::load(&global)?, &asked).await,
+        Command::Disconnect { source } => connect::forget(&Context::load(&global)?, &source).await,
+        Command::Key { key: Key::Rotate } => key::rotate(&Context::load(&global)?).await,
         Command::Paths { file, model } => {
             let own = Context::own_models(&global)?;
             paths::run(&file, &models(&own, &model)?, global.format)
@@ -116,6 +126,18 @@ impl Context {
             return Ok(Vec::new());
         }
         Ok(Config::load(path, &connectors::names())?.models)
+    }
+
+    /// Sign-ins in a store.
+    pub(crate) fn tokens(&self, store: &Store) -> SealedTokens {
+        let keys = Arc::new(KeyPlace::find(&self.config.folder));
+        SealedTokens::new(store.clone(), keys, Arc::new(sync::now))
+    }
+
+    /// The outside world of connections whose sign-ins are kept in a store.
+    pub(crate) fn environment(&self, store: &Store) -> Environment {
+        let tokens = Arc::new(self.tokens(store));
+        Environment { tokens, ..Environment::new(Arc::new(sync::now)) }
     }
 
     /// The configured sources of these ids; all of them without ids.

@@ -7,6 +7,7 @@ mod command;
 mod config;
 mod connectors;
 mod failure;
+mod key;
 mod period;
 mod show;
 mod simulators;

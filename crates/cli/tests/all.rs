@@ -6,6 +6,8 @@ mod authoring;
 mod command_line;
 #[path = "all/configuration.rs"]
 mod configuration;
+#[path = "all/connect.rs"]
+mod connect;
 #[path = "all/flow.rs"]
 mod flow;
 #[path = "all/killed.rs"]
@@ -31,14 +33,17 @@ struct Ran {
 
 /// Runs `tributary` in a folder, as a program that nobody looks at.
 fn tributary(folder: &Path, arguments: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_tributary"))
+    ran(Command::new(env!("CARGO_BIN_EXE_tributary"))
         .args(arguments)
         .current_dir(folder)
         .env_remove("TRIBUTARY_LOG")
         .env("COLUMNS", "100")
-        .stdin(Stdio::null())
-        .output()
-        .expect("the binary is built before its tests run");
+        .stdin(Stdio::null()))
+}
+
+/// Runs a command to its end.
+fn ran(command: &mut Command) -> Ran {
+    let output = command.output().expect("the binary is built before its tests run");
     Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),

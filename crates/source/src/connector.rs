@@ -9,6 +9,7 @@ use tributary_core::{Fact, Time};
 
 use crate::environment::Environment;
 use crate::error::{Error, NextStep};
+use crate::http::OAuth;
 use crate::settings::{Settings, Spec};
 
 /// The code for one vendor. Needs no credentials, so that landed records can be replayed for ever.
@@ -31,6 +32,12 @@ pub trait Connector: Send + Sync {
 
     /// Reads the settings, refusing what is unknown, and prepares a live connection without using it.
     fn connect(&self, settings: &Settings, environment: &Environment) -> Result<Box<dyn Source>, Error>;
+
+    /// How a source with these settings signs in by OAuth; `None` where it does otherwise.
+    fn oauth(&self, settings: &Settings) -> Result<Option<OAuth>, Error> {
+        let _ = settings;
+        Ok(None)
+    }
 
     /// Says in our words what one record version means. Pure: no IO, no clock, no other record.
     fn normalize(&self, settings: &Settings, record: &Record) -> Normalized;

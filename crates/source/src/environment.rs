@@ -1,43 +1,68 @@
-//! What a live connection needs from outside: the time of day and a place for tokens.
+//! What a live connection needs from outside: the time of day and a place for sign-ins.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tributary_core::Time;
 
 use crate::error::Error;
 use crate::http::{Response, Sent, Verdict};
 
-/// Where rotated tokens are kept, by source and name. The daemon seals them in the store.
-#[async_trait]
-pub trait TokenStore: Send + Sync {
-    /// The token kept under a name.
-    async fn load(&self, source: &str, name: &str) -> Result<Option<SecretString>, Error>;
-    /// Keeps a token; returns only once it is safe.
-    async fn save(&self, source: &str, name: &str, token: &SecretString) -> Result<(), Error>;
+/// What is kept of a source's sign-in between two processes. Debug shows no token.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// The configured grant that this follows, as a hash: with another one, nothing here holds.
+    pub origin: String,
+    /// The refresh token, where the grant has one.
+    pub refresh_token: Option<SecretString>,
+    /// The scopes that were granted, where the vendor says.
+    pub scopes: Vec<String>,
+    /// When the access token dies.
+    pub access_until: Option<Time>,
+    /// When the refresh token dies, where that is known.
+    pub until: Option<Time>,
+    /// Why the vendor renews no more: it is not asked again until a person has signed in.
+    pub refused: Option<String>,
 }
 
-/// Tokens in memory: gone with the process.
+/// Where sign-ins are kept, by source: sealed, in the store. Whoever renews takes the turn first, because a refresh
+/// token may be worth nothing, or cost the whole grant, once it was used.
+#[async_trait]
+pub trait TokenStore: Send + Sync {
+    /// Takes the turn as soon as nobody else has it, and reads what is kept.
+    async fn take(&self, source: &str) -> Result<Option<Kept>, Error>;
+    /// Keeps what came of the turn, and ends it; returns only once that is safe.
+    async fn keep(&self, source: &str, kept: Kept) -> Result<(), Error>;
+    /// Ends the turn with nothing changed.
+    async fn leave(&self, source: &str) -> Result<(), Error>;
+    /// Keeps a new sign-in, whatever was kept before.
+    async fn replace(&self, source: &str, kept: Kept) -> Result<(), Error>;
+}
+
+/// Sign-ins in memory: gone with the process, which renews one at a time anyway.
 #[derive(Default)]
-pub struct MemoryTokens(Mutex<BTreeMap<(String, String), SecretString>>);
+pub struct MemoryTokens(Mutex<BTreeMap<String, Kept>>);
 
 #[async_trait]
 impl TokenStore for MemoryTokens {
-    async fn load(&self, source: &str, name: &str) -> Result<Option<SecretString>, Error> {
-        let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(tokens.get(&(source.to_owned(), name.to_owned())).cloned())
+    async fn take(&self, source: &str) -> Result<Option<Kept>, Error> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(source).cloned())
     }
 
-    async fn save(&self, source: &str, name: &str, token: &SecretString) -> Result<(), Error> {
-        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.insert(
-            (source.to_owned(), name.to_owned()),
-            SecretString::from(token.expose_secret().to_owned()),
-        );
+    async fn keep(&self, source: &str, kept: Kept) -> Result<(), Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(source.to_owned(), kept);
         Ok(())
+    }
+
+    async fn leave(&self, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn replace(&self, source: &str, kept: Kept) -> Result<(), Error> {
+        self.keep(source, kept).await
     }
 }
 
@@ -53,14 +78,14 @@ pub trait Vendor: Send + Sync {
 pub struct Environment {
     /// Tells the time of day.
     pub now: Arc<dyn Fn() -> Time + Send + Sync>,
-    /// Keeps rotated tokens.
+    /// Keeps sign-ins.
     pub tokens: Arc<dyn TokenStore>,
     /// Answers instead of the network.
     pub vendor: Option<Arc<dyn Vendor>>,
 }
 
 impl Environment {
-    /// The given time of day, and tokens in memory.
+    /// The given time of day, and sign-ins in memory.
     pub fn new(now: Arc<dyn Fn() -> Time + Send + Sync>) -> Self {
         Self { now, tokens: Arc::new(MemoryTokens::default()), vendor: None }
     }

@@ -28,7 +28,7 @@ pub use auth::{Auth, Credential, Login};
 pub use classify::{Verdict, classify};
 pub use limit::{Limit, Quota};
 pub use message::{Request, Response, Sent};
-pub use oauth::OAuth;
+pub use oauth::{Assertion, Authorize, Consent, Grant, OAuth};
 pub use reqwest::header::HeaderMap as Headers;
 
 use crate::environment::Environment;

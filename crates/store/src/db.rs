@@ -222,6 +222,23 @@ impl Database {
         })
     }
 
+    /// As [`begin`](Self::begin), and what is committed survives a power cut: for what no vendor gives twice.
+    pub(crate) async fn begin_durable(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite { writer, .. } => {
+                // Set for a connection, not for a transaction: so one of its own.
+                let options = writer.connect_options().as_ref().clone().synchronous(SqliteSynchronous::Full);
+                let own = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+                Ok(Tx::Sqlite(own.begin_with("begin immediate").await?))
+            }
+            Self::Postgres(_) => {
+                let mut tx = self.begin().await?;
+                tx.execute("set local synchronous_commit = on", &[]).await?;
+                Ok(tx)
+            }
+        }
+    }
+
     /// Begins a transaction that only reads, and sees the store as it is at its first query.
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
         Ok(match self {

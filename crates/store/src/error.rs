@@ -64,11 +64,17 @@ pub enum StoreError {
         /// Records that are known.
         known: u64,
     },
-    /// A secret can't be opened with this key.
+    /// A token can't be opened with this key.
     #[error(
-        "the stored secret of `{0}` does not open with this key: set the TRIBUTARY_KEY it was sealed with"
+        "the stored token of `{0}` does not open with this key: set the TRIBUTARY_KEY that it was sealed with, or connect the source again"
     )]
     Sealed(String),
+    /// Somebody else took the turn meanwhile.
+    #[error("another process took over signing in for `{0}` meanwhile: run the command again")]
+    TurnLost(String),
+    /// Somebody renews a token just now.
+    #[error("another process signs in for `{0}` just now: run the command again in a moment")]
+    InTurn(String),
     /// Anything else the database says.
     #[error("the database says: {0}")]
     Sql(#[source] sqlx::Error),

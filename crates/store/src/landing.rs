@@ -7,7 +7,6 @@ mod page;
 mod quarantine;
 mod read;
 mod runs;
-mod sealed;
 mod shape;
 mod source;
 mod state;
@@ -23,7 +22,6 @@ pub(crate) use page::Rank;
 pub use quarantine::Quarantined;
 pub use read::Version;
 pub use runs::{Run, RunOutcome};
-pub use sealed::SealKey;
 pub use source::Normalize;
 
 /// A registered source, inside this store.

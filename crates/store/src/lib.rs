@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod chunks;
+pub mod credentials;
 mod db;
 pub mod derived;
 mod error;
@@ -21,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_claims.sql"),
     include_str!("../migrations/0004_coverage.sql"),
     include_str!("../migrations/0005_columns.sql"),
+    include_str!("../migrations/0006_credentials.sql"),
 ];
 
 /// A store on SQLite or Postgres. Cheap to clone.
@@ -66,6 +68,11 @@ impl Store {
 
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         self.database.begin().await
+    }
+
+    /// Begins a transaction that is on the disk once it is committed.
+    pub(crate) async fn begin_durable(&self) -> Result<Tx, StoreError> {
+        self.database.begin_durable().await
     }
 
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {

@@ -11,7 +11,7 @@ use tributary_core::Time;
 use tributary_core::id::Hash;
 use tributary_source::{
     Connector, Counted, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Page, Part, Reach,
-    Record, Resume, Settings, Shape, Source, Span, Stream, Task,
+    Record, Resume, Settings, Shape, Source, Span, Stream, Task, TokenStore,
 };
 use tributary_store::landing::{
     self, Deletes, Incoming, Landed, Landing, RunOutcome, Said, SourceKey, State,
@@ -38,6 +38,8 @@ pub struct Options {
     pub allow_mass_delete: bool,
     /// Tells the time at which pages are observed: landing is left of the pure line.
     pub now: Arc<dyn Fn() -> Time + Send + Sync>,
+    /// Where sign-ins are kept from one pass to the next.
+    pub tokens: Arc<dyn TokenStore>,
 }
 
 /// The span names that an interrupted pull is remembered by.
@@ -231,7 +233,8 @@ impl<'a> Pass<'a> {
         let new: Vec<&str> = streams.iter().filter(|it| !is_known(it)).map(|it| it.name).collect();
         self.store.expect_streams(self.key, &new, (self.options.now)()).await?;
         self.states.extend(new.iter().map(|new| (((*new).to_owned(), String::new()), State::default())));
-        let environment = Environment::new(Arc::clone(&self.options.now));
+        let tokens = Arc::clone(&self.options.tokens);
+        let environment = Environment { tokens, ..Environment::new(Arc::clone(&self.options.now)) };
         let source = match self.run.connector.connect(&self.run.settings, &environment) {
             Ok(source) => source,
             Err(error) => {

@@ -18,9 +18,9 @@ use tributary_sandbox::simulator::serve;
 use tributary_sandbox::{Plan, build};
 use tributary_source::{ExposeSecret, Settings};
 use tributary_store::{Store, testkit};
-use tributary_sync::{Options, Outcome, Silent, SourceRun};
+use tributary_sync::{Outcome, Silent, SourceRun};
 
-use crate::now;
+use crate::options;
 
 /// HubSpot's own client and Matomo's tracker, from npm.
 const CLIENTS: [&str; 2] = ["@hubspot/api-client@13.5.0", "matomo-tracker@2.2.4"];
@@ -215,7 +215,7 @@ fn clients() -> PathBuf {
 
 /// Pulls once and works out what came.
 async fn sync(store: &Store, run: SourceRun) {
-    let options = Options { allow_mass_delete: false, now: Arc::new(now) };
+    let options = options();
     let report =
         tributary_sync::run(store, &[run], &options, &Silent, &CancellationToken::new()).await.unwrap();
     assert_eq!(report.sources[0].outcome, Outcome::Ok);

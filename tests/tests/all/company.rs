@@ -19,9 +19,9 @@ use tributary_sandbox::{
 };
 use tributary_source::Settings;
 use tributary_store::{Store, testkit};
-use tributary_sync::{Options, Outcome, Silent, SourceRun};
+use tributary_sync::{Outcome, Silent, SourceRun};
 
-use crate::now;
+use crate::options;
 
 fn rules() -> Rules {
     Rules { own_domains: vec![OWN_DOMAIN.to_owned()], ..Rules::default() }
@@ -38,7 +38,7 @@ async fn import(store: &Store, folder: &Path) {
     };
     let connector = Arc::new(tributary_files::Files);
     let run = SourceRun { id: "files".to_owned(), connector, settings };
-    let options = Options { allow_mass_delete: false, now: Arc::new(now) };
+    let options = options();
     let report =
         tributary_sync::run(store, &[run], &options, &Silent, &CancellationToken::new()).await.unwrap();
     assert_eq!(report.sources[0].outcome, Outcome::Ok);

@@ -14,7 +14,7 @@ use tributary_store::{Store, testkit};
 use tributary_sync::{Event, Observer, Options, Outcome, Silent, SourceRun};
 use tributary_tryton_server::{Tryton, demo_events};
 
-use crate::now;
+use crate::options;
 
 /// Lines that say one thing each, by what they are about.
 type Facts = BTreeMap<&'static str, BTreeSet<String>>;
@@ -89,7 +89,7 @@ async fn sync(store: &Store, tryton: &Tryton, observer: &dyn Observer) -> Outcom
     };
     let connector = Arc::new(tributary_tryton::Tryton);
     let run = SourceRun { id: "crm".to_owned(), connector, settings };
-    let options = Options { allow_mass_delete: true, now: Arc::new(now) };
+    let options = Options { allow_mass_delete: true, ..options() };
     let stop = CancellationToken::new();
     let report = tributary_sync::run(store, &[run], &options, observer, &stop).await.unwrap();
     let rules = Rules { own_domains: vec!["example.com".to_owned()], ..Rules::default() };

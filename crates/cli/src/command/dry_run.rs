@@ -1,12 +1,11 @@
 //! `tributary sync --dry-run`: one page of each stream, from where the last sync ended, and nothing written.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::Serialize;
 use tributary_answers::AnswerError;
 use tributary_core::Fact;
-use tributary_source::{Cursor, Environment, Mode, Next, NextStep, Page, Source, Span, Stream, Task};
+use tributary_source::{Cursor, Mode, Next, NextStep, Page, Source, Span, Stream, Task};
 use tributary_sync::SourceRun;
 
 use super::{Context, sync};
@@ -39,7 +38,7 @@ pub(super) async fn run(context: &Context, ids: &[String]) -> Result<Outcome, Fa
     let mut streams = Vec::new();
     for run in &runs {
         let cursors = store.cursors(&run.id).await.map_err(AnswerError::from)?;
-        let environment = Environment::new(Arc::new(sync::now));
+        let environment = context.environment(&store);
         let source =
             run.connector.connect(&run.settings, &environment).map_err(|error| match error.next {
                 NextStep::FixConfig => Failure::usage(error.to_string()),

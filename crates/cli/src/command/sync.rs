@@ -80,7 +80,8 @@ pub(crate) async fn pull(
     runs: &[SourceRun],
     allow_mass_delete: bool,
 ) -> Result<Report, Failure> {
-    let options = Options { allow_mass_delete, now: Arc::new(now) };
+    let tokens = Arc::new(context.tokens(store));
+    let options = Options { allow_mass_delete, now: Arc::new(now), tokens };
     let bars = Bars::new(&context.progress);
     let report = tributary_sync::run(store, runs, &options, &bars, &context.cancel).await;
     report.map_err(|error| AnswerError::from(error).into())
@@ -147,9 +148,9 @@ pub(super) fn hint(next: NextStep) -> Option<String> {
         NextStep::FixConfig => {
             Some("mend the configuration, then prove it with `tributary check`".to_owned())
         }
-        NextStep::Reauthorize => {
-            Some("renew the source's credentials, then prove them with `tributary check`".to_owned())
-        }
+        NextStep::Reauthorize => Some(
+            "sign in again, or renew the configured token, then prove it with `tributary check`".to_owned(),
+        ),
         NextStep::Wait(until) => Some(format!("the vendor allows nothing more until {until}")),
         NextStep::Retry => Some("run the command again: it goes on where it stopped".to_owned()),
         NextStep::Bug => Some("this is our own mistake: please report it".to_owned()),

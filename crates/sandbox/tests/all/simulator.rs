@@ -8,8 +8,8 @@ use tributary_core::Time;
 use tributary_sandbox::simulator::{
     Api, Call, Fault, Habits, Reply, Simulator, Token, Tokens, When, Window, Windows, serve,
 };
-use tributary_source::http::{Auth, OAuth, Request};
-use tributary_source::{Environment, Error, Http, NextStep, SecretString, http};
+use tributary_source::http::{Auth, Grant, OAuth, Request};
+use tributary_source::{Environment, Error, Http, NextStep, SecretString, Settings, http};
 
 /// A vendor with tokens that live ten minutes and rotate, and so many calls in ten seconds.
 struct Toy {
@@ -54,13 +54,9 @@ fn client(simulator: &Arc<Simulator>, base: &str) -> Http {
     let inside = base.starts_with("https");
     let vendor = inside.then(|| Arc::clone(simulator) as _);
     let environment = Environment { vendor, ..Environment::new(Arc::new(now)) };
-    let auth = Auth::Login(Arc::new(OAuth {
-        source: "toy".to_owned(),
-        token_url: format!("{base}/token"),
-        client_id: "us".to_owned(),
-        client_secret: None,
-        refresh_token: SecretString::from("first"),
-    }));
+    let grant = Grant::RefreshToken(Some(SecretString::from("first")));
+    let settings = Settings { source: "toy".to_owned(), ..Settings::default() };
+    let auth = Auth::Login(Arc::new(OAuth::by(grant, &settings, "us", format!("{base}/token"))));
     Http::new(http::Api { auth, ..http::Api::new(base) }, &environment).unwrap()
 }
 

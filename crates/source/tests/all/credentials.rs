@@ -1,13 +1,16 @@
 //! Sign-in: one at a time, kept before used, never shown.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use futures::future::join_all;
-use tributary_source::http::{Api, Auth, Bare, Credential, Limit, Login, OAuth, Request};
-use tributary_source::{Error, ExposeSecret, Http, NextStep, SecretString, TokenStore};
+use tributary_source::http::{Api, Auth, Bare, Credential, Grant, Limit, Login, OAuth, Request};
+use tributary_source::{
+    Environment, Error, ExposeSecret, Http, Kept, MemoryTokens, NextStep, SecretString, Settings, TokenStore,
+};
 
 use crate::vendor::{Fake, environment, reply};
 
@@ -65,21 +68,13 @@ async fn a_credential_refused_twice_needs_a_person() {
     assert!(!shown.contains("canary"), "{shown}");
 }
 
-/// Remembers what was kept.
-#[derive(Default)]
-struct Kept(Mutex<Option<String>>);
+/// What was kept of the source.
+async fn kept(tokens: &MemoryTokens) -> Kept {
+    tokens.take("crm").await.unwrap().unwrap_or_default()
+}
 
-#[async_trait]
-impl TokenStore for Kept {
-    async fn load(&self, _: &str, _: &str) -> Result<Option<SecretString>, Error> {
-        Ok(self.0.lock().unwrap().clone().map(SecretString::from))
-    }
-
-    async fn save(&self, _: &str, _: &str, token: &SecretString) -> Result<(), Error> {
-        tokio::task::yield_now().await;
-        *self.0.lock().unwrap() = Some(token.expose_secret().to_owned());
-        Ok(())
-    }
+fn token(kept: &Kept) -> Option<&str> {
+    kept.refresh_token.as_ref().map(ExposeSecret::expose_secret)
 }
 
 fn oauth() -> Auth {
@@ -87,19 +82,24 @@ fn oauth() -> Auth {
 }
 
 fn oauth_with(refresh_token: &str) -> Auth {
-    Auth::Login(Arc::new(OAuth {
-        source: "crm".to_owned(),
-        token_url: "https://vendor.example/token".to_owned(),
-        client_id: "client".to_owned(),
-        client_secret: Some(SecretString::from("client-secret")),
-        refresh_token: SecretString::from(refresh_token),
-    }))
+    Auth::Login(Arc::new(client(Grant::RefreshToken(Some(SecretString::from(refresh_token))))))
+}
+
+fn client(grant: Grant) -> OAuth {
+    let settings = Settings { source: "crm".to_owned(), ..Settings::default() };
+    let secret = SecretString::from("client-secret");
+    let oauth = OAuth::by(grant, &settings, "client", "https://vendor.example/token".to_owned());
+    OAuth { client_secret: Some(secret), ..oauth }
+}
+
+fn with(tokens: &Arc<MemoryTokens>, vendor: &Arc<Fake>) -> Environment {
+    Environment { tokens: tokens.clone(), ..environment(vendor.clone()) }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rotated_refresh_token_is_kept_before_the_new_access_token_is_used() {
-    let kept = Arc::new(Kept::default());
-    let watched = kept.clone();
+    let tokens = Arc::new(MemoryTokens::default());
+    let watched = tokens.clone();
     let vendor = Fake::new(move |seen, before| {
         if seen.path == "/token" {
             let (old, new) =
@@ -111,11 +111,11 @@ async fn a_rotated_refresh_token_is_kept_before_the_new_access_token_is_used() {
             return reply(200, &[("content-type", "application/json")], &body);
         }
         let expected = if seen.credential == "Bearer access-0" { "refresh-2" } else { "refresh-3" };
-        assert_eq!(watched.0.lock().unwrap().as_deref(), Some(expected));
+        let kept = kept(&watched).now_or_never().unwrap();
+        assert_eq!(token(&kept), Some(expected));
         reply(200, &[], "{}")
     });
-    let environment = tributary_source::Environment { tokens: kept, ..environment(vendor.clone()) };
-    let http = Http::new(api(oauth()), &environment).unwrap();
+    let http = Http::new(api(oauth()), &with(&tokens, &vendor)).unwrap();
     http.send(&Request::get("items")).await.unwrap();
     http.send(&Request::get("items")).await.unwrap();
     assert_eq!(vendor.count("/token"), 1, "a living token is not renewed");
@@ -171,10 +171,9 @@ async fn more_callers_than_places_wait_for_one_sign_in() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_gives_up_does_not_lose_the_rotated_token() {
-    let kept = Arc::new(Kept::default());
+    let tokens = Arc::new(MemoryTokens::default());
     let vendor = rotating();
-    let environment = tributary_source::Environment { tokens: kept.clone(), ..environment(vendor.clone()) };
-    let http = Http::new(api(oauth()), &environment).unwrap();
+    let http = Http::new(api(oauth()), &with(&tokens, &vendor)).unwrap();
     let request = Request::get("items");
     let mut call = Box::pin(http.send(&request));
     while vendor.count("/token") == 0 {
@@ -185,7 +184,7 @@ async fn a_caller_who_gives_up_does_not_lose_the_rotated_token() {
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(kept.0.lock().unwrap().as_deref(), Some("rotated-0"));
+    assert_eq!(token(&kept(&tokens).await), Some("rotated-0"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,12 +206,10 @@ async fn signing_in_is_tried_again_when_the_vendor_stumbles() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_configured_anew_takes_the_place_of_the_one_kept() {
-    let tokens = Arc::new(tributary_source::MemoryTokens::default());
+    let tokens = Arc::new(MemoryTokens::default());
     for configured in ["refresh-1", "pasted-2"] {
         let vendor = rotating();
-        let environment =
-            tributary_source::Environment { tokens: tokens.clone(), ..environment(vendor.clone()) };
-        let http = Http::new(api(oauth_with(configured)), &environment).unwrap();
+        let http = Http::new(api(oauth_with(configured)), &with(&tokens, &vendor)).unwrap();
         http.send(&Request::get("items")).await.unwrap();
         let first = vendor.seen.lock().unwrap()[0].body.clone();
         assert!(first.contains(configured), "{first}");

@@ -4,6 +4,7 @@
 
 mod chunks;
 mod coverage;
+mod credentials;
 mod deletes;
 mod landing;
 mod laws;
@@ -12,4 +13,3 @@ mod opening;
 mod pages;
 mod quarantine;
 mod reading;
-mod secrets;

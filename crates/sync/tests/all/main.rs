@@ -6,4 +6,5 @@ mod deletes;
 mod faults;
 mod killed;
 mod quiet;
+mod tokens;
 mod vendor;

@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use tributary_core::fact::{Account, Fact};
 use tributary_core::{Time, id::Hash};
 use tributary_source::{
-    Connector, Counted, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page,
-    Part, Problem, Reach, Record, Reject, Resume, Settings, Source, Span, Spec, Stream, Task,
+    Connector, Counted, Covers, Cursor, Environment, Error, Finding, MemoryTokens, Mode, Next, NextStep,
+    Normalized, Page, Part, Problem, Reach, Record, Reject, Resume, Settings, Source, Span, Spec, Stream,
+    Task,
 };
 use tributary_store::Store;
 use tributary_sync::{Event, Observer, Options, Outcome, Report, Silent, SourceReport, SourceRun, run};
@@ -104,7 +105,8 @@ impl Vendor {
 /// A clock that ticks whenever it is read.
 pub(crate) fn options() -> Options {
     static NOW: AtomicI64 = AtomicI64::new(1_000_000);
-    Options { allow_mass_delete: false, now: Arc::new(|| Time(NOW.fetch_add(1, Ordering::Relaxed))) }
+    let now = Arc::new(|| Time(NOW.fetch_add(1, Ordering::Relaxed)));
+    Options { allow_mass_delete: false, now, tokens: Arc::new(MemoryTokens::default()) }
 }
 
 /// What the store holds, without when it came.
