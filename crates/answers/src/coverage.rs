@@ -50,6 +50,17 @@ impl Coverage {
         Self::of(data, journeys.list.iter().map(|journey| of_journey(data, &journeys.policy, journey)))
     }
 
+    /// Of the deals of journeys that were found twice, by two policies over the same deals: what either asks for.
+    pub fn of_both(data: &Data, one: &Journeys<'_>, other: &Journeys<'_>) -> Self {
+        let needed =
+            |journeys: &Journeys<'_>, index: usize| of_journey(data, &journeys.policy, &journeys.list[index]);
+        let both = (0..one.list.len()).map(|index| {
+            let ((from, until), (other_from, other_until)) = (needed(one, index), needed(other, index));
+            (from.min(other_from), until.max(other_until))
+        });
+        Self::of(data, both)
+    }
+
     /// Of one of them.
     pub fn of_journey(data: &Data, policy: &Policy, journey: &Journey) -> Self {
         Self::of(data, [of_journey(data, policy, journey)])

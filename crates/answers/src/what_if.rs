@@ -12,7 +12,7 @@ use tributary_engine::model::ModelSpec;
 use tributary_engine::{By, Choice, Goal, Model, Whose, attribute, compare, journeys};
 
 use crate::question::Stamp;
-use crate::{AnswerError, Data, Question};
+use crate::{AnswerError, Coverage, Data, Question};
 
 /// A setting and what it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +97,7 @@ pub fn what_if(
     let other = Changing::new(question, models).apply(changes)?;
     let saved = journeys(&data.book, &question.policy);
     let changed = journeys(&data.book, &other.question.policy);
+    let coverage = Coverage::of_both(data, &saved, &changed);
     let ready = question.ready(data, &saved, models)?;
     let other_ready = other.question.ready(data, &changed, &other.models)?;
     let both = (0..models.len()).map(|index| {
@@ -105,7 +106,7 @@ pub fn what_if(
             attribute(&saved, &ready[index], by, &data.rates, question.currency),
             attribute(&changed, &other_ready[index], by, &data.rates, question.currency),
         ];
-        let stamp = other.question.stamp(std::slice::from_ref(other_model));
+        let stamp = other.question.stamp(std::slice::from_ref(other_model)).over(coverage.clone());
         let mine = |name: &str| name.split_once('.').is_none_or(|(named, _)| named == model.name());
         let laid_out = compare::compare(&pair)?;
         Some(WhatIf {

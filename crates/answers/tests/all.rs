@@ -439,6 +439,22 @@ fn a_deal_is_covered_if_every_stream_covers_the_time_in_which_touches_count() {
 }
 
 #[test]
+fn a_change_is_covered_if_both_what_is_and_what_would_be_are() {
+    // Visits are complete from day 2 on: from the account's first touch is too far back, from day 5 is not.
+    let data = covered(&[("visits", Some(2), Some(40))]);
+    for (saved, changed, not_covered) in
+        [(Some(15.0), "10", 0), (Some(15.0), "none", 1), (None, "15", 1), (Some(19.0), "15", 1)]
+    {
+        let mut question = question();
+        question.policy.lookback_days = saved;
+        let changes = [Change { name: "lookback_days".to_owned(), value: changed.to_owned() }];
+        let answers = what_if(&data, &question, &models(&["first"]), &changes, By::Channel).unwrap();
+        let coverage = answers[0].stamp.coverage.clone().unwrap();
+        assert_eq!((coverage.deals, coverage.not_covered), (1, not_covered), "{saved:?} {changed}");
+    }
+}
+
+#[test]
 fn a_stream_that_was_read_within_a_day_of_the_news_is_up_to_date() {
     let mut question = question();
     question.policy = Policy { as_of: day(20), ..question.policy };

@@ -7,7 +7,7 @@ use tributary_answers::evidence::Evidence;
 use tributary_engine::evidence::ModelEvidence;
 use tributary_engine::evidence::verdict::MEASURE;
 
-use super::report::dimension;
+use super::report::{dimension, note_coverage};
 use super::{Answer, Cell, Table, wrapped};
 
 impl Answer for Evidence {
@@ -43,6 +43,7 @@ fn verdict(answer: &Evidence) -> Table {
             table.note(format!("{} can't be used here: {failed}", model.name));
         }
     }
+    note_coverage(&mut table, answer.stamp.coverage.as_ref());
     table
 }
 

@@ -2,7 +2,7 @@
 
 use tributary_answers::influence::Influence;
 
-use super::report::{credit, dimension, goal_in_words, key, note_unconverted, unit};
+use super::report::{credit, dimension, goal_in_words, key, note_coverage, note_unconverted, unit};
 use super::{Answer, Cell, Table};
 
 impl Answer for Influence {
@@ -49,6 +49,7 @@ impl Answer for Influence {
         ));
         table.note("Who earned what is `tributary attribute`.");
         note_unconverted(&mut table, &it.unconverted);
+        note_coverage(&mut table, self.stamp.coverage.as_ref());
         vec![table]
     }
 

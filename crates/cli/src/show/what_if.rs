@@ -2,7 +2,7 @@
 
 use tributary_answers::what_if::WhatIf;
 
-use super::report::{change, credit, dimension, goal_in_words, key, unit};
+use super::report::{change, credit, dimension, goal_in_words, key, note_coverage, unit};
 use super::{Answer, Cell, Table};
 
 impl Answer for WhatIf {
@@ -49,6 +49,7 @@ impl Answer for WhatIf {
         for note in &self.notes {
             table.note(format!("{}: {note}", self.model));
         }
+        note_coverage(&mut table, self.stamp.coverage.as_ref());
         table.note("Nothing is saved: tributary.toml is as it was.");
         vec![table]
     }
