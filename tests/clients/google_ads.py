@@ -14,6 +14,7 @@ from google.protobuf import json_format
 
 address, version = sys.argv[1:]
 service = importlib.import_module(f'google.ads.googleads.{version}.services.types.google_ads_service')
+Question = service.SearchGoogleAdsRequest.pb()
 Response = service.SearchGoogleAdsResponse.pb()
 Row = service.GoogleAdsRow.pb().DESCRIPTOR
 
@@ -35,10 +36,10 @@ for question in json.load(sys.stdin):
         address + question['path'], data=question['body'].encode(), method='POST',
         headers={'Authorization': question['token'], 'login-customer-id': question['login'] or '',
                  'Content-Type': 'application/json'})
-    judge_fields(json.loads(question['body'])['query'])
+    # Fields that Google's types do not have are errors, here and in the answer.
+    judge_fields(json_format.Parse(question['body'], Question()).query)
     with urllib.request.urlopen(request) as answer:
         text = answer.read().decode()
-    # Fields that Google's types do not have are errors here.
     parsed = json_format.Parse(text, Response())
     rows += len(parsed.results)
 print(rows)

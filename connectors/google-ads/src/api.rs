@@ -21,12 +21,15 @@ struct Found {
     #[serde(default)]
     results: Vec<Row>,
     next_page_token: Option<String>,
+    total_results_count: Option<Value>,
 }
 
 /// Rows of one request.
 pub(crate) struct Answer {
     pub(crate) rows: Vec<Row>,
     pub(crate) next: Option<String>,
+    /// How many rows the whole query has; left out where there are none.
+    pub(crate) total: Option<u64>,
     pub(crate) server_time: Option<Time>,
 }
 
@@ -85,7 +88,7 @@ impl Ads {
         page: Option<&str>,
     ) -> Result<Answer, Error> {
         let path = format!("{}/customers/{customer}/googleAds:search", self.version);
-        let mut body = json!({"query": query});
+        let mut body = json!({"query": query, "searchSettings": {"returnTotalResultsCount": true}});
         if let Some(page) = page {
             body["pageToken"] = json!(page);
         }
@@ -95,7 +98,9 @@ impl Ads {
         }
         let response = self.http.send(&request).await?;
         let found: Found = response.json()?;
-        Ok(Answer { rows: found.results, next: found.next_page_token, server_time: response.server_time() })
+        let total = found.total_results_count.and_then(|count| count.as_str()?.parse().ok());
+        let (rows, next) = (found.results, found.next_page_token);
+        Ok(Answer { rows, next, total, server_time: response.server_time() })
     }
 
     /// The accounts that the grant reaches directly, and the server's time.

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use tributary_core::Time;
 use tributary_core::time::{DAY_MICROS, When, Zone};
 use tributary_source::http::paging::{resume, resumed};
-use tributary_source::{Covers, Cursor, Error, Finding, Next, NextStep, Page, Part, Reach, Record, Task};
+use tributary_source::{
+    Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Part, Reach, Record, Task,
+};
 
 use crate::api::{Ads, Answer, Row, needed};
 use crate::config::Config;
@@ -211,18 +213,40 @@ fn read_cursor(cursor: &Cursor) -> Result<String, Error> {
 struct Place {
     page: String,
     today: String,
+    count: Count,
+}
+
+/// Rows of a query so far, and how many its first page said there are.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Count {
+    came: u64,
+    at_first: Option<u64>,
+}
+
+impl Count {
+    /// With one page more.
+    fn and(self, found: &Answer) -> Self {
+        Self { came: self.came + found.rows.len() as u64, at_first: self.at_first.or(found.total) }
+    }
+
+    /// Beside what the last page says that there are.
+    fn counted(self, found: &Answer) -> Option<Counted> {
+        let (at_first, at_last) = self.at_first.zip(found.total)?;
+        found.next.is_none().then_some(Counted { came: self.came, at_first, at_last })
+    }
 }
 
 async fn list(ads: &Ads, task: &Task, stream: &'static str, query: &str, id: &str) -> Result<Page, Error> {
     let place: Option<Place> = resumed(task.resume.as_ref())?;
     let account = customer(&task.part);
     let found = ads.search(account, query, place.as_ref().map(|place| place.page.as_str())).await?;
-    let today = match place {
-        Some(place) => place.today,
-        None => today(found.server_time, &Zone::default())?,
+    let (today, count) = match place {
+        Some(place) => (place.today, place.count),
+        None => (today(found.server_time, &Zone::default())?, Count::default()),
     };
     let key = |row: &Row| Ok(format!("{account}/{}", needed(row, id)?));
-    page(stream, found, &key, today, Covers::Replace)
+    page(stream, found, &key, today, count, Covers::Replace)
 }
 
 /// A month, whole, unless nothing in it may have changed.
@@ -238,10 +262,9 @@ async fn spend(ads: &Ads, config: &Config, task: &Task, before: Option<&str>) ->
     }
     let account = customer(&task.part);
     let place: Option<Place> = resumed(task.resume.as_ref())?;
-    let (today, token) = if let Some(place) = place {
-        (place.today, Some(place.page))
-    } else {
-        (today_at(ads, account).await?, None)
+    let (today, token, count) = match place {
+        Some(place) => (place.today, Some(place.page), place.count),
+        None => (today_at(ads, account).await?, None, Count::default()),
     };
     let is_recent = days_between(&last, &today) <= COST_DAYS;
     let is_due = before.is_none_or(|day| days_between(day, &today) >= CONVERSIONS_EVERY_DAYS);
@@ -255,7 +278,7 @@ async fn spend(ads: &Ads, config: &Config, task: &Task, before: Option<&str>) ->
     let key = |row: &Row| {
         Ok(format!("{account}/{}/{}", needed(row, "campaign.id")?, needed(row, "segments.date")?))
     };
-    page("spend", found, &key, today, Covers::Replace)
+    page("spend", found, &key, today, count, Covers::Replace)
 }
 
 /// The next day of clicks.
@@ -268,6 +291,8 @@ struct ClickPlace {
     /// The day that the span began with.
     #[serde(default)]
     first: Option<String>,
+    /// Of the day.
+    count: Count,
 }
 
 /// One day a query, as Google wants it.
@@ -280,7 +305,7 @@ async fn clicks(ads: &Ads, task: &Task, before: Option<&str>) -> Result<Page, Er
         let earliest = plus_days(&today, 1 - CLICK_DAYS);
         let day = before.map(|day| plus_days(day, -CLICK_LOOK_BACK_DAYS)).filter(|day| *day > earliest);
         let day = day.unwrap_or(earliest).min(today.clone());
-        ClickPlace { first: Some(day.clone()), day, today, page: None }
+        ClickPlace { first: Some(day.clone()), day, today, page: None, count: Count::default() }
     };
     let query = format!("{CLICKS} WHERE segments.date = '{}'", place.day);
     let found = match ads.search(account, &query, place.page.as_deref()).await {
@@ -296,15 +321,15 @@ async fn clicks(ads: &Ads, task: &Task, before: Option<&str>) -> Result<Page, Er
         let id = needed(row, "clickView.gclid").or_else(|_| name());
         Ok(format!("{account}/{}", id?.trim_start_matches(&format!("customers/{account}/clickViews/"))))
     };
-    let (today, first) = (place.today.clone(), place.first.clone());
+    let (today, first, count) = (place.today.clone(), place.first.clone(), place.count);
     let next = match &found.next {
-        Some(page) => Some(ClickPlace { page: Some(page.clone()), ..place }),
+        Some(page) => Some(ClickPlace { page: Some(page.clone()), count: count.and(&found), ..place }),
         None if place.day < today => {
-            Some(ClickPlace { day: plus_days(&place.day, 1), today: today.clone(), page: None, ..place })
+            Some(ClickPlace { day: plus_days(&place.day, 1), page: None, count: Count::default(), ..place })
         }
         None => None,
     };
-    let mut page = page("clicks", Answer { next: None, ..found }, &key, today, Covers::Upsert)?;
+    let mut page = page("clicks", found, &key, today, count, Covers::Upsert)?;
     if let Some(place) = next {
         page.next = Next::More(resume(&place)?);
     }
@@ -319,15 +344,18 @@ fn page(
     found: Answer,
     key: &dyn Fn(&Row) -> Result<String, Error>,
     today: String,
+    count: Count,
     covers: Covers,
 ) -> Result<Page, Error> {
-    let record = |row: &Row| Ok(Record::of(stream, key(row)?, None, &serde_json::Value::Object(row.clone())));
+    let count = count.and(&found);
+    let counted = count.counted(&found);
     let next = match found.next {
-        Some(page) => Next::More(resume(&Place { page, today })?),
+        Some(page) => Next::More(resume(&Place { page, today, count })?),
         None => Next::Done(Cursor::of(today)),
     };
-    let records = found.rows.iter().map(record).collect::<Result<_, Error>>()?;
-    Ok(Page { covers, server_time: found.server_time, ..Page::new(records, next) })
+    let record = |row: Row| Ok(Record::of(stream, key(&row)?, None, &serde_json::Value::Object(row)));
+    let records = found.rows.into_iter().map(record).collect::<Result<_, Error>>()?;
+    Ok(Page { covers, counted, server_time: found.server_time, ..Page::new(records, next) })
 }
 
 /// Proves the grant, and looks at the accounts.

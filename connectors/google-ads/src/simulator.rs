@@ -25,6 +25,8 @@ const CANCELLED: &str = "1000000003";
 const REFRESH: &str = "canary-refresh-0";
 /// Rows of a page, always.
 const PAGE: usize = 10_000;
+/// The first month of spend that the suite reads: enough for one that is read each time, one each week, one never more.
+const SUITE_START: &str = "2026-03";
 /// Figures of so many days may change.
 const RESTATED_DAYS: i64 = 30;
 
@@ -50,10 +52,10 @@ struct Day {
 #[derive(Default)]
 struct Data {
     campaigns: BTreeMap<u64, Campaign>,
-    /// By campaign and day.
-    days: BTreeMap<(u64, String), Day>,
-    /// By gclid: its campaign and day.
-    clicks: BTreeMap<String, (u64, String)>,
+    /// By day and campaign.
+    days: BTreeMap<(String, u64), Day>,
+    /// By day: each gclid with its campaign.
+    clicks: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 struct Account {
@@ -87,7 +89,7 @@ impl Data {
         for spend in &world.spend {
             let id = 9_000 + spend.campaign as u64;
             if data.campaigns.contains_key(&id) {
-                let day = data.days.entry((id, spend.day.date_in(zone))).or_default();
+                let day = data.days.entry((spend.day.date_in(zone), id)).or_default();
                 day.cost_micros += spend.amount.minor * 10_000;
             }
         }
@@ -96,10 +98,33 @@ impl Data {
                 continue;
             };
             let (id, day) = (9_000 + campaign as u64, touch.at.date_in(zone));
-            data.days.entry((id, day.clone())).or_default().clicks += 1;
-            data.clicks.insert(gclid, (id, day));
+            data.days.entry((day.clone(), id)).or_default().clicks += 1;
+            data.clicks.entry(day).or_default().insert(gclid, id);
         }
         data
+    }
+}
+
+/// Rows from one on, and how many at most.
+struct Page {
+    from: usize,
+    size: usize,
+}
+
+/// What a page shows, and how many rows there are in all.
+struct Shown {
+    rows: Vec<Value>,
+    total: usize,
+}
+
+impl Page {
+    /// Writes the rows of this page alone: a suite turns thousands of pages.
+    fn show<T>(&self, all: impl IntoIterator<Item = T>, row: impl Fn(T) -> Value) -> Shown {
+        let mut all = all.into_iter();
+        let before = all.by_ref().take(self.from).count();
+        let rows: Vec<Value> = all.by_ref().take(self.size).map(row).collect();
+        let total = before + rows.len() + all.count();
+        Shown { rows, total }
     }
 }
 
@@ -143,19 +168,23 @@ impl Account {
         if customer == CANCELLED {
             return failure(403, "authorizationError", "CUSTOMER_NOT_ENABLED");
         }
+        let page = match Self::page(body["pageToken"].as_str(), now, habits) {
+            Ok(page) => page,
+            Err(code) => return failure(400, "requestError", code),
+        };
         let today = now.date_in(&self.zone);
-        let rows = match table {
-            "customer_client" if customer == MANAGER => Self::clients(),
+        let Shown { rows, total } = match table {
+            "customer_client" if customer == MANAGER => Self::clients(&page),
             _ if customer == MANAGER => return failure(400, "queryError", "REQUESTED_METRICS_FOR_MANAGER"),
-            "customer" => vec![json!({"customer": account()})],
+            "customer" => page.show([account()], |account| json!({"customer": account})),
             "campaign" if query.contains("segments.date") => {
                 let Some((from, to)) = quoted(query, "BETWEEN").zip(quoted(query, "AND ")) else {
                     return failure(400, "queryError", "INVALID_WHERE_CLAUSE");
                 };
-                self.days(from, to.min(&today), &today, habits)
+                self.days(&page, from, to.min(&today), &today, habits)
             }
-            "campaign" => self.campaigns(),
-            "ad_group" => self.ad_groups(),
+            "campaign" => self.campaigns(&page),
+            "ad_group" => self.ad_groups(&page),
             "click_view" => {
                 let Some(day) = quoted(query, "segments.date = ") else {
                     return failure(400, "queryError", "INVALID_WHERE_CLAUSE");
@@ -164,77 +193,73 @@ impl Account {
                 if day < earliest.as_str() || query.contains("BETWEEN") {
                     return failure(400, "dateRangeError", "INVALID_DATE");
                 }
-                self.clicks(day)
+                self.clicks(&page, day)
             }
             _ => return failure(400, "queryError", "BAD_RESOURCE_TYPE_IN_FROM_CLAUSE"),
-        };
-        let from = match body["pageToken"].as_str() {
-            None => 0,
-            Some(token) => {
-                let parts = token.strip_prefix("page-").and_then(|rest| rest.split_once('-'));
-                let Some((from, given)) = parts.and_then(|(from, at)| from.parse().ok().zip(at.parse().ok()))
-                else {
-                    return failure(400, "requestError", "INVALID_PAGE_TOKEN");
-                };
-                let given: i64 = given;
-                if habits.cursor_life.is_some_and(|life| given + (life.as_micros() as i64) < now.0) {
-                    return failure(400, "requestError", "EXPIRED_PAGE_TOKEN");
-                }
-                from
-            }
         };
         let fields = query.trim_start_matches("SELECT ").split(" FROM ").next().unwrap_or_default();
         let path = |field: &str| field.trim().split('.').map(camel).collect::<Vec<_>>();
         let fields: Vec<Vec<String>> = fields.split(',').map(path).collect();
         let mask = fields.iter().map(|path| path.join(".")).collect::<Vec<_>>().join(",");
-        let size = habits.truncate_at.unwrap_or(PAGE);
-        let results: Vec<Value> =
-            rows.iter().skip(from).take(size).map(|row| selected(row, &fields)).collect();
-        let mut reply = json!({"results": results, "fieldMask": mask});
-        if rows.len() > from + size {
-            reply["nextPageToken"] = json!(format!("page-{}-{}", from + size, now.0));
+        let mut reply = json!({"fieldMask": mask});
+        // Empty lists and zeros are left out.
+        if !rows.is_empty() {
+            reply["results"] = rows.iter().map(|row| selected(row, &fields)).collect();
         }
-        if rows.is_empty() {
-            // Empty lists are left out.
-            reply = json!({"fieldMask": mask});
+        let is_counted = body.pointer("/searchSettings/returnTotalResultsCount") == Some(&json!(true));
+        if is_counted && total > 0 {
+            reply["totalResultsCount"] = json!(total.to_string());
+        }
+        let next = page.from + page.size;
+        if total > next {
+            reply["nextPageToken"] = json!(format!("page-{next}-{}", now.0));
         }
         Reply::json(200, &reply)
     }
 
-    fn clients() -> Vec<Value> {
-        let client = |id: &str, manager: bool, status: &str| {
+    /// The page that a token stands for, or the code of what is wrong with it.
+    fn page(token: Option<&str>, now: Time, habits: &Habits) -> Result<Page, &'static str> {
+        let size = habits.truncate_at.unwrap_or(PAGE);
+        let Some(token) = token else { return Ok(Page { from: 0, size }) };
+        let parts = token.strip_prefix("page-").and_then(|rest| rest.split_once('-'));
+        let parts = parts.and_then(|(from, given)| Some((from.parse().ok()?, given.parse::<i64>().ok()?)));
+        let (from, given) = parts.ok_or("INVALID_PAGE_TOKEN")?;
+        match habits.cursor_life {
+            Some(life) if given + (life.as_micros() as i64) < now.0 => Err("EXPIRED_PAGE_TOKEN"),
+            _ => Ok(Page { from, size }),
+        }
+    }
+
+    fn clients(page: &Page) -> Shown {
+        let client = |(id, manager, status): (&str, bool, &str)| {
             json!({"customerClient": {"resourceName": format!("customers/{MANAGER}/customerClients/{id}"), "id": id,
                 "manager": manager, "status": status, "currencyCode": CURRENCY, "timeZone": TIME_ZONE}})
         };
-        vec![
-            client(MANAGER, true, "ENABLED"),
-            client(ACCOUNT, false, "ENABLED"),
-            client(CANCELLED, false, "CANCELED"),
-        ]
+        let all = [(MANAGER, true, "ENABLED"), (ACCOUNT, false, "ENABLED"), (CANCELLED, false, "CANCELED")];
+        page.show(all, client)
     }
 
-    fn campaigns(&self) -> Vec<Value> {
+    fn campaigns(&self, page: &Page) -> Shown {
         let data = lock(&self.data);
         let row =
             |(id, it): (&u64, &Campaign)| json!({"campaign": campaign(*id, it), "customer": {"id": ACCOUNT}});
-        data.campaigns.iter().map(row).collect()
+        page.show(&data.campaigns, row)
     }
 
-    fn ad_groups(&self) -> Vec<Value> {
+    fn ad_groups(&self, page: &Page) -> Shown {
         let data = lock(&self.data);
         let row = |id: &u64| {
             json!({"adGroup": {"id": format!("{}", id * 10), "name": "Exact", "status": "ENABLED"},
                 "campaign": {"id": id.to_string()}, "customer": {"id": ACCOUNT}})
         };
-        data.campaigns.keys().map(row).collect()
+        page.show(data.campaigns.keys(), row)
     }
 
-    fn days(&self, from: &str, to: &str, today: &str, habits: &Habits) -> Vec<Value> {
+    fn days(&self, page: &Page, from: &str, to: &str, today: &str, habits: &Habits) -> Shown {
         let data = lock(&self.data);
-        let inside = data.days.iter().filter(|((_, day), _)| from <= day.as_str() && day.as_str() <= to);
-        let mut inside: Vec<_> = inside.collect();
-        inside.sort_by_key(|((id, day), _)| (day.clone(), *id));
-        let row = |((id, day), it): (&(u64, String), &Day)| {
+        let inside = data.days.range((from.to_owned(), 0)..);
+        let inside = inside.take_while(|((day, _), _)| day.as_str() <= to);
+        let row = |((day, id), it): (&(String, u64), &Day)| {
             let campaign = data.campaigns.get(id).map(|it| campaign(*id, it));
             // Conversions come in over a month.
             let age = if habits.restates { age(day, today).clamp(0, 30) } else { 30 };
@@ -249,20 +274,19 @@ impl Account {
             }
             json!({"campaign": campaign, "segments": {"date": day}, "metrics": metrics, "customer": account()})
         };
-        inside.into_iter().map(row).collect()
+        page.show(inside, row)
     }
 
-    fn clicks(&self, day: &str) -> Vec<Value> {
+    fn clicks(&self, page: &Page, day: &str) -> Shown {
         let data = lock(&self.data);
-        let theirs = data.clicks.iter().filter(|(_, (_, of))| of == day);
-        let row = |(gclid, (id, day)): (&String, &(u64, String))| {
+        let row = |(gclid, id): (&String, &u64)| {
             json!({"clickView": {"resourceName": format!("customers/{ACCOUNT}/clickViews/{day}~{gclid}"),
                 "gclid": gclid, "keywordInfo": {"text": "revenue attribution"}},
                 "campaign": data.campaigns.get(id).map(|it| campaign(*id, it)),
                 "adGroup": {"id": format!("{}", id * 10), "name": "Exact"},
                 "segments": {"date": day}, "customer": account()})
         };
-        theirs.map(row).collect()
+        page.show(data.clicks.get(day).into_iter().flatten(), row)
     }
 }
 
@@ -382,7 +406,9 @@ impl Vendor for SimulatedGoogleAds {
 
 impl Simulated for SimulatedGoogleAds {
     fn settings(&self) -> Settings {
-        let values = Self::values("https://ads.example");
+        let mut values = Self::values("https://ads.example");
+        // Few months and rows, since the suite turns thousands of pages.
+        values["start"] = json!(SUITE_START);
         Settings { source: "ads".to_owned(), values, secrets: Self::secrets(), ..Settings::default() }
     }
 
@@ -393,13 +419,15 @@ impl Simulated for SimulatedGoogleAds {
             "ad_groups" => data.campaigns.keys().map(|id| format!("{ACCOUNT}/{}", id * 10)).collect(),
             "spend" => {
                 let today = self.today(0);
-                let days = data.days.keys().filter(|(_, day)| *day <= today);
-                days.map(|(id, day)| format!("{ACCOUNT}/{id}/{day}")).collect()
+                let days = data.days.range((SUITE_START.to_owned(), 0)..).map(|(key, _)| key);
+                days.take_while(|(day, _)| *day <= today)
+                    .map(|(day, id)| format!("{ACCOUNT}/{id}/{day}"))
+                    .collect()
             }
             "clicks" => {
                 let (first, today) = (self.today(-89), self.today(0));
-                let told = data.clicks.iter().filter(|(_, (_, day))| first <= *day && *day <= today);
-                told.map(|(gclid, _)| format!("{ACCOUNT}/{gclid}")).collect()
+                let told = data.clicks.range(first..=today).flat_map(|(_, clicks)| clicks.keys());
+                told.map(|gclid| format!("{ACCOUNT}/{gclid}")).collect()
             }
             _ => BTreeSet::new(),
         }
@@ -423,8 +451,8 @@ impl Simulated for SimulatedGoogleAds {
             // Older figures are final.
             ("spend", Change::Update(id) | Change::Delete(id)) => {
                 let day = id.split('/').nth(2)?.to_owned();
-                let key = (campaign(id)?, day);
-                if key.1 < recent {
+                let key = (day, campaign(id)?);
+                if key.0 < recent {
                     return None;
                 }
                 if change == Change::Delete(id) {
@@ -435,9 +463,9 @@ impl Simulated for SimulatedGoogleAds {
                 Some(id.to_owned())
             }
             ("clicks", Change::Create) => {
-                let gclid = format!("Cj0new{}", data.clicks.len());
+                let gclid = format!("Cj0new{}", data.clicks.values().map(BTreeMap::len).sum::<usize>());
                 let id = *data.campaigns.keys().next()?;
-                data.clicks.insert(gclid.clone(), (id, today));
+                data.clicks.entry(today).or_default().insert(gclid.clone(), id);
                 Some(format!("{ACCOUNT}/{gclid}"))
             }
             _ => None,

@@ -31,7 +31,7 @@ pub use message::{Request, Response, Sent};
 pub use oauth::{Assertion, Authorize, Consent, Grant, OAuth};
 pub use reqwest::header::HeaderMap as Headers;
 
-use crate::environment::Environment;
+use crate::environment::{Environment, Vendor};
 use crate::error::{Error, NextStep};
 use address::{check_scheme, redacted};
 use limit::Limiter;
@@ -89,10 +89,18 @@ pub struct Http {
 struct Inner {
     api: Api,
     base: Url,
-    client: Client,
+    peer: Peer,
     limiter: Limiter,
     session: auth::Session,
     environment: Environment,
+}
+
+/// Who answers.
+enum Peer {
+    /// A server on the network.
+    Server(Client),
+    /// Somebody in this process, in its place.
+    Vendor(Arc<dyn Vendor>),
 }
 
 impl fmt::Debug for Http {
@@ -104,8 +112,6 @@ impl fmt::Debug for Http {
 impl Http {
     /// Prepares a client; nothing is sent.
     pub fn new(api: Api, environment: &Environment) -> Result<Self, Error> {
-        // One provider a process; a second call changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let fault = |message: String| Error::new(NextStep::FixConfig, message);
         let mut base = Url::parse(&api.base)
             .map_err(|error| fault(format!("`{}` is no web address: {error}", api.base)))?;
@@ -113,26 +119,17 @@ impl Http {
             base.set_path(&format!("{}/", base.path()));
         }
         check_scheme(&base)?;
-        let headers = api.headers.iter().map(|(name, value)| header(name, value));
-        let headers = headers.collect::<Result<HeaderMap, Error>>()?;
-        let client = Client::builder()
-            .default_headers(headers)
-            .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(api.timeout)
-            .redirect(Policy::custom(|attempt| {
-                let is_same = attempt.previous().first().map(Url::origin) == Some(attempt.url().origin());
-                if is_same && attempt.previous().len() < 5 { attempt.follow() } else { attempt.stop() }
-            }))
-            .build()
-            .map_err(|error| Error::new(NextStep::Bug, "cannot make an HTTP client").because(error))?;
+        let peer = match &environment.vendor {
+            Some(vendor) => Peer::Vendor(Arc::clone(vendor)),
+            None => Peer::Server(client(&api)?),
+        };
         let limiter = Limiter::new(&api.limit);
         let environment = environment.clone();
         Ok(Self {
             inner: Arc::new(Inner {
                 api,
                 base,
-                client,
+                peer,
                 limiter,
                 session: auth::Session::default(),
                 environment,
@@ -263,20 +260,42 @@ impl Http {
         if let Some(credential) = credential {
             sent.headers.insert(credential.name.clone(), credential.value.clone());
         }
-        if let Some(vendor) = &self.inner.environment.vendor {
-            let late = || Verdict::Transient("no answer in time".to_owned());
-            let response =
-                timeout(self.inner.api.timeout, vendor.answer(sent)).await.map_err(|_| late())??;
-            body::check(response.body.len() as u64, self.inner.api.max_body_bytes)?;
-            return Ok(response);
-        }
+        let client = match &self.inner.peer {
+            Peer::Server(client) => client,
+            Peer::Vendor(vendor) => {
+                let late = || Verdict::Transient("no answer in time".to_owned());
+                let response =
+                    timeout(self.inner.api.timeout, vendor.answer(sent)).await.map_err(|_| late())??;
+                body::check(response.body.len() as u64, self.inner.api.max_body_bytes)?;
+                return Ok(response);
+            }
+        };
         let Sent { method, url, headers, body } = sent;
-        let builder = self.inner.client.request(method, url).headers(headers).body(body);
+        let builder = client.request(method, url).headers(headers).body(body);
         let response = builder.send().await.map_err(|error| classify::transport(&error))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = body::read(response, self.inner.api.max_body_bytes).await?;
         Ok(Response { status, headers, body })
     }
+}
+
+/// A client that follows to no other host. It reads the machine's certificates, which takes a while.
+fn client(api: &Api) -> Result<Client, Error> {
+    // One provider a process; a second call changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let headers = api.headers.iter().map(|(name, value)| header(name, value));
+    let headers = headers.collect::<Result<HeaderMap, Error>>()?;
+    Client::builder()
+        .default_headers(headers)
+        .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(10))
+        .timeout(api.timeout)
+        .redirect(Policy::custom(|attempt| {
+            let is_same = attempt.previous().first().map(Url::origin) == Some(attempt.url().origin());
+            if is_same && attempt.previous().len() < 5 { attempt.follow() } else { attempt.stop() }
+        }))
+        .build()
+        .map_err(|error| Error::new(NextStep::Bug, "cannot make an HTTP client").because(error))
 }
 
 /// A client for signing in: it sends without a credential, and beside the places for requests on their way.

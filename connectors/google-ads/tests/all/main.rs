@@ -20,7 +20,7 @@ fn it_conforms() {
     let simulate = move |clock| {
         let vendor = SimulatedGoogleAds::new(&world, clock);
         // Small pages, so that there are several.
-        vendor.kit().behave(Habits { truncate_at: Some(60), ..Habits::default() });
+        vendor.kit().behave(Habits { truncate_at: Some(20), ..Habits::default() });
         Arc::new(vendor)
     };
     let report = conformance(GoogleAds, simulate).unwrap();

@@ -12,7 +12,7 @@ use tributary_sandbox::{Plan, build};
 use tributary_source::environment::Vendor;
 use tributary_source::testkit::{Clock, Simulated};
 use tributary_source::{
-    Connector, Cursor, Environment, Error, Next, NextStep, Page, Part, Record, Source, Span, Task,
+    Connector, Counted, Cursor, Environment, Error, Next, NextStep, Page, Part, Record, Source, Span, Task,
 };
 
 pub(crate) const NOW: i64 = 1_782_907_200_000_000;
@@ -62,7 +62,7 @@ async fn months_are_read_again_while_they_may_change() {
     let source = connect(&ads, json!({})).unwrap();
     let months = parts(source.as_ref(), "spend").await;
     assert_eq!(months.first().unwrap().0, "1000000002@2026-07");
-    assert_eq!(months.last().unwrap().0, "1000000002@2025-01");
+    assert_eq!(months.last().unwrap().0, "1000000002@2026-03");
     let mut cursors = Vec::new();
     for month in &months {
         cursors.push(pull(source.as_ref(), "spend", month, None).await.unwrap().1);
@@ -150,6 +150,47 @@ async fn pages_go_on_where_they_ended() {
     let (pages, _) = pull(source.as_ref(), "spend", &june, None).await.unwrap();
     assert_eq!(pages, whole);
     assert_eq!(ads.kit().calls() - before, whole.len().div_ceil(7) + 1);
+}
+
+/// What Google counts beside what came, page by page.
+async fn counts(source: &dyn Source, stream: &'static str, part: &Part) -> Vec<Option<Counted>> {
+    let mut task = Task { stream, part: part.clone(), span: Span::Since(None), resume: None };
+    let mut counts = Vec::new();
+    loop {
+        let page = source.pull(&task).await.unwrap();
+        counts.push(page.counted);
+        match page.next {
+            Next::More(resume) => task.resume = Some(resume),
+            Next::Done(_) => return counts,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_is_compared_with_what_google_counts() {
+    let ads = ads();
+    let source = connect(&ads, json!({})).unwrap();
+    let june = Part("1000000002@2026-06".to_owned());
+    let (whole, _) = pull(source.as_ref(), "spend", &june, None).await.unwrap();
+    let all = whole.len() as u64;
+    ads.kit().behave(Habits { truncate_at: Some(20), ..Habits::default() });
+    let told = counts(source.as_ref(), "spend", &june).await;
+    let (last, before) = told.split_last().unwrap();
+    assert_eq!(*last, Some(Counted::once(all, all)));
+    assert!(!before.is_empty() && before.iter().all(Option::is_none), "{told:?}");
+    // Clicks are counted day by day.
+    let account = Part("1000000002".to_owned());
+    let (clicks, _) = pull(source.as_ref(), "clicks", &account, None).await.unwrap();
+    let days: Vec<Counted> =
+        counts(source.as_ref(), "clicks", &account).await.into_iter().flatten().collect();
+    assert!(days.len() > 1 && days.iter().all(|day| day.balances()), "{days:?}");
+    assert_eq!(days.iter().map(|day| day.came).sum::<u64>(), clicks.len() as u64);
+    // A row that does not come is missed.
+    let short = json!({"results": [{"campaign": {"id": "1"}}], "totalResultsCount": "2"});
+    let short = Reply::json(200, &short).header("date", "Wed, 01 Jul 2026 12:00:00 GMT");
+    ads.kit().fail(When::Path("search".to_owned()), Fault::Reply(short));
+    let told = counts(source.as_ref(), "campaigns", &account).await;
+    assert_eq!(told, [Some(Counted::once(1, 2))]);
 }
 
 #[tokio::test(start_paused = true)]
