@@ -12,8 +12,10 @@ mod shell;
 mod test;
 mod tools;
 
+use std::fs;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 /// Developer commands of Tributary.
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
 }
 
 fn schema() -> anyhow::Result<()> {
-    let test = ["test", "-q", "-p", "tributary", "--bin", "tributary", "committed_schema"];
-    shell::run(shell::cargo().args(test).env("UPDATE_SCHEMA", "1"))
+    let path = shell::root().join("docs/tributary.schema.json");
+    let text = shell::output(shell::cargo().args(["run", "--package", "tributary", "--", "schema"]))?;
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -95,6 +95,8 @@ pub(crate) enum Command {
         /// Its name, such as hubspot.
         name: Option<String>,
     },
+    /// Print the JSON schema of tributary.toml, for editors.
+    Schema,
     /// Show what records mean: vendor JSON in, facts out, nothing written.
     Normalize {
         /// The source whose settings count, or a connector's name.
@@ -102,7 +104,7 @@ pub(crate) enum Command {
         /// The stream that the records are of.
         #[arg(long)]
         stream: String,
-        /// A file with one record, a list of records, or one record a line; `-` is stdin.
+        /// A file with one JSON record, a list of records, or one record a line; `-` is stdin.
         file: PathBuf,
     },
     /// Say what is in the store, how fresh it is and what is wrong with it.

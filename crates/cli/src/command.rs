@@ -49,6 +49,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         }
         Command::Simulate(simulate) => simulate::run(&simulate).await,
         Command::Connectors { name } => connectors_list::run(name.as_deref(), global.format),
+        Command::Schema => connectors_list::schema(),
         Command::Normalize { source, stream, file } => normalize::run(&global, &source, &stream, &file),
         Command::Sync { sources, dry_run: true, .. } => {
             dry_run::run(&Context::load(&global)?, &sources).await

@@ -6,8 +6,7 @@
 
 pub(crate) mod diagnostic;
 mod file;
-#[cfg(test)]
-mod schema;
+pub(crate) mod schema;
 mod source;
 pub(crate) mod suggest;
 

@@ -1,13 +1,13 @@
-//! `tributary connectors`: what can be read, and how.
+//! `tributary connectors` and `tributary schema`: what can be read, and how.
 
 use serde::Serialize;
 use tributary_source::Mode;
 
 use crate::arguments::Format;
 use crate::config::suggest;
-use crate::connectors;
 use crate::failure::{Failure, Outcome};
 use crate::show::{self, Answer, Cell, Table};
+use crate::{config, connectors};
 
 #[derive(Serialize)]
 struct Listed {
@@ -46,6 +46,12 @@ pub(super) fn run(name: Option<&str>, format: Format) -> Result<Outcome, Failure
             .collect(),
     });
     show::print(&Listed { connectors: listed.collect() }, format)?;
+    Ok(Outcome::Done)
+}
+
+/// Prints what `tributary.toml` may say, every connector's settings among it.
+pub(super) fn schema() -> Result<Outcome, Failure> {
+    show::print_text(&config::schema::text())?;
     Ok(Outcome::Done)
 }
 

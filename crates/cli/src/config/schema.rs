@@ -4,15 +4,21 @@ use serde_json::{Map, Value, json};
 use tributary_source::{Connector, settings};
 
 use super::file::File;
+use crate::connectors;
+
+/// The schema as it is committed and printed.
+pub(crate) fn text() -> String {
+    format!("{:#}\n", schema())
+}
 
 /// The whole schema, draft 7.
-pub(crate) fn schema(connectors: &[&dyn Connector]) -> Value {
+pub(crate) fn schema() -> Value {
     let mut schema = settings::schema::<File>().to_value();
     schema["title"] = json!("tributary.toml");
     schema["properties"]["source"] = json!({
         "description": "The systems to read.",
         "type": "array",
-        "items": { "oneOf": connectors.iter().map(|it| source(*it)).collect::<Vec<_>>() },
+        "items": { "oneOf": connectors::all().iter().map(|it| source(it.as_ref())).collect::<Vec<_>>() },
     });
     schema
 }

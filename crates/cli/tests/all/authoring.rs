@@ -37,9 +37,30 @@ fn records_show_what_they_mean() {
     let meant: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(meant.as_array().unwrap().len(), 2);
     assert_eq!(meant[0]["facts"][0]["Touch"]["content"], "Hello");
-    let ran = tributary(folder.path(), &["normalize", "hubspot", "--stream", "call", "calls.json"]);
-    assert_eq!(ran.code, 2);
-    assert!(ran.stderr.contains("did you mean `calls`?"), "{}", ran.stderr);
+    assert_eq!(meant[0]["facts"][0]["Touch"]["occurred_at"], "2026-01-05T09:00:00Z");
+    // A configuration of other sources changes nothing.
+    std::fs::write(folder.path().join("tributary.toml"), "").unwrap();
+    let again = tributary(folder.path(), &["normalize", "hubspot", "--stream", "calls", "calls.json"]);
+    assert_eq!((again.code, again.stdout), (0, ran.stdout));
+}
+
+#[test]
+fn what_is_no_record_is_told() {
+    let folder = folder();
+    for (name, text) in [("calls.json", "{}"), ("text.json", "[{}, \"x\"]"), ("empty.json", "")] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    for (source, stream, file, code, said) in [
+        ("hubspot", "call", "calls.json", 2, "did you mean `calls`?"),
+        ("hubspt", "calls", "calls.json", 2, "no source or connector is called `hubspt`"),
+        ("hubspot", "calls", "none.json", 1, "failed to read none.json"),
+        ("hubspot", "calls", "text.json", 1, "text.json: record 2 is no JSON object"),
+        ("hubspot", "calls", "empty.json", 1, "empty.json has no record"),
+    ] {
+        let ran = tributary(folder.path(), &["normalize", source, "--stream", stream, file]);
+        assert_eq!(ran.code, code, "{}", ran.all());
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
 }
 
 #[test]
