@@ -22,7 +22,7 @@ pub(crate) const CONTACTS: RestStream = RestStream {
 pub(crate) fn client(settings: &Settings, config: &Config, environment: &Environment) -> Result<Http, Error> {
     let api = Api {
         auth: Auth::Bearer(settings.secret("key")?.clone()),
-        limit: Limit { per_second: 10.0, burst: 10, concurrent: 2 },
+        limit: Limit { per_second: 10.0, burst: 10, concurrent: 2, daily: None },
         ..Api::new(config.url.clone())
     };
     Http::new(api, environment)

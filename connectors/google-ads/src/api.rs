@@ -58,6 +58,8 @@ impl Ads {
                 per_second: config.requests_per_second,
                 burst: config.requests_per_second.ceil() as u32,
                 concurrent: 2,
+                // Basic access.
+                daily: Some(15_000),
             },
             classify: meaning,
             headers: developer.iter().map(|it| ("developer-token", it.expose_secret().to_owned())).collect(),

@@ -72,7 +72,8 @@ impl Crm {
         let api = Api {
             hosts: host.into_iter().collect(),
             auth,
-            limit: Limit { per_second, burst: per_second.ceil() as u32, concurrent: 4 },
+            // The smallest plan's day; the others allow up to a million.
+            limit: Limit { per_second, burst: per_second.ceil() as u32, concurrent: 4, daily: Some(250_000) },
             quota,
             classify: meaning,
             ..Api::new(config.url.clone())
@@ -80,7 +81,7 @@ impl Crm {
         let http = Http::new(api, environment)?;
         // Searches have a limit of five a second of their own, which other tools of the account share.
         let searches = per_second.min(4.0);
-        let search = http.narrowed(&Limit { per_second: searches, burst: 1, concurrent: 4 });
+        let search = http.narrowed(&Limit { per_second: searches, burst: 1, concurrent: 4, daily: None });
         Ok(Self { http, search, version: config.version.clone(), page_size: config.page_size })
     }
 

@@ -42,7 +42,7 @@ impl Server {
     ) -> Result<Self, Error> {
         let api = Api {
             // Matomo has no limit: its database answers one question at a time well.
-            limit: Limit { per_second: 20.0, burst: 5, concurrent: 1 },
+            limit: Limit { per_second: 20.0, burst: 5, concurrent: 1, daily: None },
             classify: meaning,
             ..Api::new(config.url.clone())
         };

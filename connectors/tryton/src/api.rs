@@ -51,7 +51,7 @@ impl Tryton {
         let api = Api {
             auth: Auth::Bearer(settings.secret("key")?.clone()),
             // Tryton documents no limit; this is what a small server bears beside its users.
-            limit: Limit { per_second: 50.0, burst: 50, concurrent: 4 },
+            limit: Limit { per_second: 50.0, burst: 50, concurrent: 4, daily: None },
             classify: meaning,
             // Inactive records are history too: replaced parties, old addresses, people who left.
             headers: vec![("x-tryton-context", encoded(&json!({"active_test": false})))],

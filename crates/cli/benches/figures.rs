@@ -97,9 +97,8 @@ async fn import(kind: &str, url: &str, files: &Path, rules: &Rules) -> Result<St
         folder: files.to_owned(),
         ..Settings::default()
     };
-    let run = SourceRun { id: "files".to_owned(), connector: Arc::new(tributary_files::Files), settings };
-    let options =
-        Options { allow_mass_delete: false, now: Arc::new(now), tokens: Arc::new(MemoryTokens::default()) };
+    let run = SourceRun::new("files".to_owned(), Arc::new(tributary_files::Files), settings);
+    let options = Options::new(Arc::new(now));
     let start = Instant::now();
     let report = tributary_sync::run(&store, &[run], &options, &Silent, &CancellationToken::new()).await?;
     let landed = start.elapsed().as_secs_f64();

@@ -90,9 +90,8 @@ async fn sync(store: &Store, url: &str) -> Result<(f64, f64, u64), Failed> {
     values["requests_per_second"] = json!(100_000.0);
     let secrets = SimulatedHubSpot::secrets();
     let settings = Settings { source: "crm".to_owned(), values, secrets, ..Settings::default() };
-    let run = SourceRun { id: "crm".to_owned(), connector: Arc::new(HubSpot), settings };
-    let options =
-        Options { allow_mass_delete: false, now: Arc::new(now), tokens: Arc::new(MemoryTokens::default()) };
+    let run = SourceRun::new("crm".to_owned(), Arc::new(HubSpot), settings);
+    let options = Options::new(Arc::new(now));
     let (start, before) = (Instant::now(), processor_seconds());
     let report = tributary_sync::run(store, &[run], &options, &Silent, &CancellationToken::new()).await?;
     Ok((start.elapsed().as_secs_f64(), processor_seconds() - before, report.landed().fetched))

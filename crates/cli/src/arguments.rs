@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
 }
 
 /// What every command takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// The configuration file [default: tributary.toml].
     #[arg(long, global = true, value_name = "FILE")]
@@ -43,6 +43,16 @@ pub(crate) enum Format {
     Json,
     /// For spreadsheets.
     Csv,
+}
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Log {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: an object a line.
+    Json,
 }
 
 /// The commands.
@@ -89,6 +99,26 @@ pub(crate) enum Command {
         /// Delete what a source no longer has, even if that is much of it.
         #[arg(long)]
         allow_mass_delete: bool,
+    },
+    /// Sync every source when it is due, until SIGTERM or Ctrl-C.
+    ///
+    /// A changed configuration is read without a restart. SQLite takes one daemon a file, Postgres any number.
+    Serve {
+        /// How the log is written to stderr.
+        #[arg(long, value_enum, default_value_t)]
+        log: Log,
+    },
+    /// Keep the daemon from syncing sources until they are resumed; what is in hand ends after its page.
+    Pause {
+        /// The sources' ids.
+        #[arg(required = true)]
+        sources: Vec<String>,
+    },
+    /// Have the daemon sync paused sources again.
+    Resume {
+        /// The sources' ids.
+        #[arg(required = true)]
+        sources: Vec<String>,
     },
     /// List the connectors, or explain one.
     Connectors {

@@ -10,7 +10,9 @@ mod init;
 mod key;
 mod normalize;
 mod paths;
+mod plan;
 pub(crate) mod report;
+mod serve;
 mod simulate;
 mod sync;
 
@@ -57,6 +59,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Sync { sources, rebuild, allow_mass_delete, .. } => {
             sync::run(&Context::load(&global)?, &sources, rebuild, allow_mass_delete).await
         }
+        Command::Serve { .. } => serve::run(&global).await,
+        Command::Pause { sources } => plan::pause(&Context::load(&global)?, &sources).await,
+        Command::Resume { sources } => plan::resume(&Context::load(&global)?, &sources).await,
         Command::Import(import) => import::run(&Context::load(&global)?, &import).await,
         Command::Status => report::status(&Context::load(&global)?).await,
         Command::Attribute { scope, model, by, set } => {

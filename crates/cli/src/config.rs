@@ -9,6 +9,7 @@ mod file;
 pub(crate) mod schema;
 mod source;
 pub(crate) mod suggest;
+mod timing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -27,6 +28,7 @@ use diagnostic::{Diagnostic, Text};
 use file::File;
 pub(crate) use file::Whose;
 pub(crate) use source::SourceConfig;
+pub(crate) use timing::DaemonConfig;
 
 /// Anchors that every model may weigh.
 const BUILT_IN_ANCHORS: [&str; 5] = ["first", "last", "lead", "opportunity", "closed"];
@@ -58,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) lookback_days: Option<u32>,
     /// The sources, in the order of the file.
     pub(crate) sources: Vec<SourceConfig>,
+    /// How the daemon works.
+    pub(crate) daemon: DaemonConfig,
     /// The folder that relative paths start from.
     pub(crate) folder: PathBuf,
     text: Text,
@@ -120,6 +124,7 @@ impl Config {
             },
             whose: file.journey.whose,
             lookback_days: file.journey.lookback_days,
+            daemon: file.daemon.read(&text)?,
             sources,
             zone,
             folder,

@@ -12,15 +12,17 @@ mod period;
 mod show;
 mod simulators;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing_subscriber::EnvFilter;
 
-use arguments::Arguments;
+use arguments::{Arguments, Command, Log};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    log_to_stderr();
+    log_to_stderr(&arguments.command);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -37,9 +39,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// `TRIBUTARY_LOG=debug` shows what happens inside; without it only warnings are shown.
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TRIBUTARY_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+/// `TRIBUTARY_LOG=debug` shows what happens inside. Without it only warnings are shown, and what the daemon does.
+fn log_to_stderr(command: &Command) {
+    let (level, log) = match command {
+        Command::Serve { log } => ("info", *log),
+        _ => ("warn", Log::Text),
+    };
+    let filter = EnvFilter::try_from_env("TRIBUTARY_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let written =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match log {
+        Log::Text => written.with_ansi(std::io::stderr().is_terminal()).init(),
+        Log::Json => written.json().flatten_event(true).init(),
+    }
 }

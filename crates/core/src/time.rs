@@ -117,6 +117,13 @@ impl Zone {
         self.0.iana_name().unwrap_or("UTC")
     }
 
+    /// Minutes since midnight that a clock on the wall shows at an instant.
+    pub fn minute_of_day(&self, at: Time) -> u16 {
+        let Some(at) = at.timestamp() else { return 0 };
+        let local = self.0.to_datetime(at);
+        u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs())
+    }
+
     /// The day that holds an instant: 23 to 25 hours of it where clocks change.
     ///
     /// The days of a zone leave no gap and do not overlap. Beyond the year 9999, days are those of UTC.

@@ -55,18 +55,24 @@ pub type Progress<'a> = &'a mut (dyn FnMut(u64, u64) + Send);
 
 /// Brings the derived rows up to date: only what changed, or everything if the rules did.
 pub async fn update(store: &Store, rules: &Rules, progress: Progress<'_>) -> Result<Summary, DeriveError> {
-    let dirty = store.dirty_records().await?;
     let fingerprint = rules.fingerprint();
     if store.derived_with().await?.as_deref() != Some(&fingerprint) {
         return rebuild(store, rules, progress).await;
     }
+    if !store.has_dirty().await? {
+        return Ok(Summary::default());
+    }
+    let records = store.record_count().await?;
+    let mut run = store.begin_derivation().await?;
+    // Read once nobody else derives: what another process has done meanwhile is not done again.
+    let dirty = run.dirty().await?;
     if dirty.is_empty() {
         return Ok(Summary::default());
     }
-    if dirty.len() as f64 > store.record_count().await? as f64 * REBUILD_SHARE {
+    if dirty.len() as f64 > records as f64 * REBUILD_SHARE {
+        drop(run);
         return rebuild(store, rules, progress).await;
     }
-    let mut run = store.begin_derivation().await?;
     let mut loose = Loose::default();
     let mut binding = BTreeSet::new();
     for batch in dirty.chunks(BATCH) {

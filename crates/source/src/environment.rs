@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use tributary_core::Time;
+use tributary_core::time::DAY_MICROS;
 
 use crate::error::Error;
 use crate::http::{Response, Sent, Verdict};
@@ -73,6 +74,94 @@ pub trait Vendor: Send + Sync {
     async fn answer(&self, request: Sent) -> Result<Response, Verdict>;
 }
 
+/// Counts the requests that a source sends, and keeps it to its share of what the vendor allows in a day, which the
+/// customer's other tools need too.
+#[derive(Debug)]
+pub struct Meter {
+    /// The part of a day's requests that are ours, from 0 to 1.
+    share: f64,
+    /// What the vendor allows in a day, where the connector does not know.
+    daily: Option<u64>,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Since 1970.
+    day: i64,
+    /// On that day, those of earlier processes included.
+    today: u64,
+    /// Not yet told by [`Meter::take`].
+    untold: u64,
+    /// Sent by this process in all.
+    sent: u64,
+    /// What the vendor allows in a day, once a request asked for it.
+    allowed: Option<u64>,
+}
+
+impl Meter {
+    /// A meter that lets a part of each day's requests through, from 0 to 1. `daily` is what the vendor allows, where
+    /// that is not what the connector declares.
+    pub fn new(share: f64, daily: Option<u64>) -> Self {
+        Self { share, daily, counts: Mutex::default() }
+    }
+
+    /// Counts a request. Refused if the day's share is used up: then comes the instant at which the next day begins.
+    pub(crate) fn admit(&self, now: Time, daily: Option<u64>) -> Result<(), Time> {
+        let mut counts = self.counts();
+        counts.turn(now);
+        counts.allowed = self.daily.or(daily).map(|daily| (daily as f64 * self.share) as u64);
+        if counts.allowed.is_some_and(|allowed| counts.today >= allowed) {
+            return Err(Time((counts.day + 1) * DAY_MICROS));
+        }
+        counts.today += 1;
+        counts.untold += 1;
+        counts.sent += 1;
+        Ok(())
+    }
+
+    /// Today (since 1970, UTC) and the requests that were not told before.
+    pub fn take(&self, now: Time) -> (i64, u64) {
+        let mut counts = self.counts();
+        counts.turn(now);
+        (counts.day, std::mem::take(&mut counts.untold))
+    }
+
+    /// Hears how many requests a day had in all, those of other processes included.
+    pub fn hear(&self, day: i64, requests: u64) {
+        let mut counts = self.counts();
+        if day >= counts.day {
+            counts.today = requests + if day == counts.day { counts.untold } else { 0 };
+            counts.day = day;
+        }
+    }
+
+    /// Requests of the day that were counted, and those that the share allows, once a request told.
+    pub fn today(&self) -> (u64, Option<u64>) {
+        let counts = self.counts();
+        (counts.today, counts.allowed)
+    }
+
+    /// Requests sent by this process.
+    pub fn sent(&self) -> u64 {
+        self.counts().sent
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn turn(&mut self, now: Time) {
+        let day = now.0.div_euclid(DAY_MICROS);
+        if day > self.day {
+            // What was not told yet belongs to the day before, and is told as part of this one: a share is not less.
+            (self.day, self.today) = (day, self.untold);
+        }
+    }
+}
+
 /// What a live connection needs from outside. Waiting goes through tokio's clock, which tests pause.
 #[derive(Clone)]
 pub struct Environment {
@@ -82,12 +171,19 @@ pub struct Environment {
     pub tokens: Arc<dyn TokenStore>,
     /// Answers instead of the network.
     pub vendor: Option<Arc<dyn Vendor>>,
+    /// Counts requests.
+    pub meter: Arc<Meter>,
 }
 
 impl Environment {
-    /// The given time of day, and sign-ins in memory.
+    /// The given time of day, sign-ins in memory, and no share of a day.
     pub fn new(now: Arc<dyn Fn() -> Time + Send + Sync>) -> Self {
-        Self { now, tokens: Arc::new(MemoryTokens::default()), vendor: None }
+        Self {
+            now,
+            tokens: Arc::new(MemoryTokens::default()),
+            vendor: None,
+            meter: Arc::new(Meter::new(1.0, None)),
+        }
     }
 }
 

@@ -183,6 +183,11 @@ impl Http {
             for limiter in self.narrow.iter().map(Arc::as_ref).chain([&inner.limiter]) {
                 limiter.admit(PATIENCE).await.map_err(|wait| hold(wait, "the account is held"))?;
             }
+            if let Err(until) = inner.environment.meter.admit(self.now(), inner.api.limit.daily) {
+                let message =
+                    "today's share of the vendor's daily quota is used up, the rest is for other tools";
+                return Err(Error::new(NextStep::Wait(until), message));
+            }
             tries.begin();
             let sent = Instant::now();
             let outcome = self.once(request, url.clone(), credential).await;

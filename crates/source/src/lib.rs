@@ -14,7 +14,7 @@ pub use connector::{
     Connector, Counted, Covers, Cursor, Finding, Mode, Next, Normalized, Page, Part, Problem, Reach, Record,
     Reject, Resume, Source, Span, Stream, Task,
 };
-pub use environment::{Environment, Kept, MemoryTokens, TokenStore};
+pub use environment::{Environment, Kept, MemoryTokens, Meter, TokenStore};
 pub use error::{Error, NextStep};
 pub use http::Http;
 pub use secrecy::{ExposeSecret, SecretString};

@@ -5,7 +5,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use schemars::transform::{RecursiveTransform, Transform};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use tributary_core::time::Zone;
 
@@ -41,6 +41,20 @@ impl Settings {
     /// Says what is wrong with the settings: a fragment that names the key and what it must be.
     pub fn fault(&self, what: impl fmt::Display) -> Error {
         Error::new(NextStep::FixConfig, format!("source `{}`: {what}", self.source))
+    }
+
+    /// Whether a connection made with these would be the same.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let secrets = |settings: &Self| {
+            let shown =
+                |(key, secret): (&String, &SecretString)| (key.clone(), secret.expose_secret().to_owned());
+            settings.secrets.iter().map(shown).collect::<Vec<_>>()
+        };
+        self.source == other.source
+            && self.values == other.values
+            && self.zone.name() == other.zone.name()
+            && self.folder == other.folder
+            && secrets(self) == secrets(other)
     }
 
     /// A secret by key.

@@ -3,6 +3,7 @@
 //! The only place that knows there are two databases. Statements use `$1` placeholders and types that both have;
 //! what differs (lists of keys, many rows a statement) is written twice here and nowhere else.
 
+mod still;
 mod write;
 
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
@@ -19,6 +20,8 @@ use std::time::Duration;
 use tributary_core::id::Hash;
 
 use crate::error::StoreError;
+use crate::work::Fence;
+pub(crate) use still::Still;
 pub(crate) use write::Insert;
 
 /// Prepared statements kept: a few shapes of each insert.
@@ -168,6 +171,7 @@ fn pg_query(sql: &str, values: &[Value]) -> PgQuery<'static> {
 impl Database {
     /// Connects; a SQLite file is made if it is missing.
     pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
+        let _still = Still::now();
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options = PgConnectOptions::from_str(url)
                 .map_err(|error| StoreError::open(url, error))?
@@ -178,6 +182,8 @@ impl Database {
                     // A page and the point where the next pull begins commit together: a power cut that takes the
                     // last of them takes both, and they are pulled again.
                     ("synchronous_commit", "off"),
+                    // A process that falls asleep while it writes must not keep all others waiting.
+                    ("idle_in_transaction_session_timeout", "20s"),
                 ]);
             // A pool would go on trying; a first connection says at once what is wrong.
             let first =
@@ -209,30 +215,66 @@ impl Database {
 
     /// Begins a transaction that writes. There is one at a time, on either database: what one reads to decide
     /// what it writes, no other changes meanwhile, and unused ids are simply the next ones.
-    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
+    ///
+    /// Fails with [`StoreError::LeaseLost`] if the lease of `fence` has been taken by somebody else; until the
+    /// transaction ends it can't be.
+    pub(crate) async fn begin(&self, fence: Option<Fence>) -> Result<Tx, StoreError> {
+        let still = Still::now();
+        let held =
+            |fence: Fence| format!("select 1 from lease where id = {} and fence = {}", fence.id, fence.fence);
+        match self {
+            Self::Sqlite { writer, .. } => {
+                let link = Link::Sqlite(writer.begin_with("begin immediate").await?);
+                let mut tx = Tx { link, _still: still };
+                if let Some(fence) = fence
+                    && tx.fetch(&held(fence), &[]).await?.is_empty()
+                {
+                    return Err(StoreError::LeaseLost);
+                }
+                Ok(tx)
+            }
             Self::Postgres(pool) => {
                 let mut tx = pool.begin().await?;
                 // Not in one statement with `begin`: who is dropped while it waits would keep the lock for ever.
                 let lock = "select pg_advisory_xact_lock(7421, hashtext(current_schema()))";
-                sqlx::query(lock).execute(&mut *tx).await?;
-                Tx::Postgres(tx)
+                let Some(fence) = fence else {
+                    sqlx::query(lock).execute(&mut *tx).await?;
+                    return Ok(Tx { link: Link::Postgres(tx), _still: still });
+                };
+                // Sent together, run one after the other: the second sees what was there when the lock was had.
+                let both = AssertSqlSafe(format!("{lock}; {}", held(fence)));
+                if sqlx::raw_sql(both).fetch_all(&mut *tx).await?.len() < 2 {
+                    return Err(StoreError::LeaseLost);
+                }
+                Ok(Tx { link: Link::Postgres(tx), _still: still })
             }
-        })
+        }
+    }
+
+    /// Begins a transaction that writes rows which nobody else does: on Postgres beside the others.
+    pub(crate) async fn begin_beside(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite { .. } => self.begin(None).await,
+            Self::Postgres(pool) => {
+                let still = Still::now();
+                Ok(Tx { link: Link::Postgres(pool.begin().await?), _still: still })
+            }
+        }
     }
 
     /// As [`begin`](Self::begin), and what is committed survives a power cut: for what no vendor gives twice.
     pub(crate) async fn begin_durable(&self) -> Result<Tx, StoreError> {
+        let still = Still::now();
         match self {
             Self::Sqlite { writer, .. } => {
                 // Set for a connection, not for a transaction: so one of its own.
                 let options = writer.connect_options().as_ref().clone().synchronous(SqliteSynchronous::Full);
                 let own = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-                Ok(Tx::Sqlite(own.begin_with("begin immediate").await?))
+                let link = Link::Sqlite(own.begin_with("begin immediate").await?);
+                Ok(Tx { link, _still: still })
             }
             Self::Postgres(_) => {
-                let mut tx = self.begin().await?;
+                let mut tx = self.begin(None).await?;
                 tx.execute("set local synchronous_commit = on", &[]).await?;
                 Ok(tx)
             }
@@ -241,16 +283,19 @@ impl Database {
 
     /// Begins a transaction that only reads, and sees the store as it is at its first query.
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
-            Self::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
+        let still = Still::now();
+        let link = match self {
+            Self::Sqlite { reader, .. } => Link::Sqlite(reader.begin().await?),
             Self::Postgres(pool) => {
-                Tx::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
+                Link::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
             }
-        })
+        };
+        Ok(Tx { link, _still: still })
     }
 
     /// Waits for what is open and closes.
     pub(crate) async fn close(&self) {
+        let _still = Still::now();
         match self {
             Self::Sqlite { writer, reader } => {
                 reader.close().await;
@@ -262,28 +307,34 @@ impl Database {
 }
 
 /// A transaction; dropped without [`commit`](Self::commit) it leaves nothing.
-pub(crate) enum Tx {
+pub(crate) struct Tx {
+    pub(crate) link: Link,
+    _still: Still,
+}
+
+/// A transaction of one of the two databases.
+pub(crate) enum Link {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
 
 impl Tx {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+        match self.link {
+            Link::Sqlite(tx) => tx.commit().await?,
+            Link::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
     }
 
     /// Runs several statements without values: a migration. `{key}` and `{bytes}` stand for types.
     pub(crate) async fn script(&mut self, sql: &str) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(tx) => {
+        match &mut self.link {
+            Link::Sqlite(tx) => {
                 let sql = sql.replace("{key}", "integer primary key").replace("{bytes}", "blob");
                 sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut **tx).await?;
             }
-            Self::Postgres(tx) => {
+            Link::Postgres(tx) => {
                 let sql = sql.replace("{key}", "bigint primary key").replace("{bytes}", "bytea");
                 sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut **tx).await?;
             }
@@ -293,9 +344,9 @@ impl Tx {
 
     /// Whether a table is there.
     pub(crate) async fn has_table(&mut self, name: &str) -> Result<bool, StoreError> {
-        let sql = match self {
-            Self::Sqlite(_) => "select count(*) from sqlite_master where type = 'table' and name = $1",
-            Self::Postgres(_) => {
+        let sql = match &mut self.link {
+            Link::Sqlite(_) => "select count(*) from sqlite_master where type = 'table' and name = $1",
+            Link::Postgres(_) => {
                 "select count(*) from pg_tables where schemaname = current_schema() and tablename = $1"
             }
         };
@@ -304,28 +355,28 @@ impl Tx {
 
     /// How many tables there are.
     pub(crate) async fn table_count(&mut self) -> Result<i64, StoreError> {
-        let sql = match self {
-            Self::Sqlite(_) => "select count(*) from sqlite_master where type = 'table'",
-            Self::Postgres(_) => "select count(*) from pg_tables where schemaname = current_schema()",
+        let sql = match &mut self.link {
+            Link::Sqlite(_) => "select count(*) from sqlite_master where type = 'table'",
+            Link::Postgres(_) => "select count(*) from pg_tables where schemaname = current_schema()",
         };
         self.fetch(sql, &[]).await?.first().map_or(Ok(0), |row| row.int(0))
     }
 
     /// Runs one statement and says how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
-        Ok(match self {
-            Self::Sqlite(tx) => sqlite_query(sql, values).execute(&mut **tx).await?.rows_affected(),
-            Self::Postgres(tx) => pg_query(sql, values).execute(&mut **tx).await?.rows_affected(),
+        Ok(match &mut self.link {
+            Link::Sqlite(tx) => sqlite_query(sql, values).execute(&mut **tx).await?.rows_affected(),
+            Link::Postgres(tx) => pg_query(sql, values).execute(&mut **tx).await?.rows_affected(),
         })
     }
 
     /// Runs one query.
     pub(crate) async fn fetch(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
-        Ok(match self {
-            Self::Sqlite(tx) => {
+        Ok(match &mut self.link {
+            Link::Sqlite(tx) => {
                 sqlite_query(sql, values).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
             }
-            Self::Postgres(tx) => {
+            Link::Postgres(tx) => {
                 pg_query(sql, values).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
             }
         })
@@ -336,14 +387,14 @@ impl Tx {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(match self {
-            Self::Sqlite(tx) => {
+        Ok(match &mut self.link {
+            Link::Sqlite(tx) => {
                 let sql = format!("{sql} in (select value from json_each($1))");
                 let list = serde_json::to_string(keys).unwrap_or_default();
                 let query = sqlx::query(AssertSqlSafe(sql)).bind(list);
                 query.fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
             }
-            Self::Postgres(tx) => {
+            Link::Postgres(tx) => {
                 let query = sqlx::query(AssertSqlSafe(format!("{sql} = any($1)"))).bind(keys.to_vec());
                 query.fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
             }
@@ -363,14 +414,14 @@ impl Tx {
         }
         let keys: Vec<Cow<'_, str>> = keys.iter().map(|key| storable(key)).collect();
         let place = values.len() + 1;
-        Ok(match self {
-            Self::Sqlite(tx) => {
+        Ok(match &mut self.link {
+            Link::Sqlite(tx) => {
                 let sql = sql.replace("{keys}", &format!("in (select value from json_each(${place}))"));
                 let list = serde_json::to_string(&keys).unwrap_or_default();
                 let query = sqlite_query(&sql, values).bind(list);
                 query.fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
             }
-            Self::Postgres(tx) => {
+            Link::Postgres(tx) => {
                 let keys: Vec<String> = keys.into_iter().map(Cow::into_owned).collect();
                 let query = pg_query(&sql.replace("{keys}", &format!("= any(${place})")), values).bind(keys);
                 query.fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()

@@ -49,6 +49,9 @@ pub enum StoreError {
     /// Somebody else writes.
     #[error("the store is in use by another process: wait until it is done")]
     Busy(#[source] sqlx::Error),
+    /// Another process has taken what this one had in hand.
+    #[error("another process has taken this work over: nothing was written")]
+    LeaseLost,
     /// What was read is not what was written.
     #[error("the store is damaged: {0}")]
     Damaged(String),

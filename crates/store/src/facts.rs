@@ -39,6 +39,11 @@ impl Store {
         rows.iter().map(|row| row.int(0)).collect()
     }
 
+    /// Whether anything changed since it was last derived.
+    pub async fn has_dirty(&self) -> Result<bool, StoreError> {
+        Ok(!self.read().await?.fetch("select record from dirty limit 1", &[]).await?.is_empty())
+    }
+
     /// How many records there are, deleted ones included.
     pub async fn record_count(&self) -> Result<u64, StoreError> {
         let rows = self.read().await?.fetch("select count(*) from record", &[]).await?;

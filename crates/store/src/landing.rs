@@ -21,7 +21,7 @@ pub use page::Landed;
 pub(crate) use page::Rank;
 pub use quarantine::Quarantined;
 pub use read::Version;
-pub use runs::{Run, RunOutcome};
+pub use runs::{Run, RunEnd, RunOutcome};
 pub use source::Normalize;
 
 /// A registered source, inside this store.
@@ -51,6 +51,8 @@ pub struct Landing<'a> {
     pub deletes: Deletes,
     /// How far back the part is complete once the span is.
     pub reach: Reach,
+    /// Records done and records in all of the span, where the vendor says.
+    pub progress: Option<(u64, u64)>,
 }
 
 /// How far back a stream's part is complete.
@@ -142,6 +144,10 @@ pub struct State {
     pub cursor: Option<String>,
     /// The span in hand, if a pull was interrupted, and where it goes on.
     pub open: Option<(String, String)>,
+    /// When the last pull began that came to its end; [`Time::MAX`] for what is complete in itself.
+    pub complete_at: Option<Time>,
+    /// When the last walk over all ids began that came to its end.
+    pub swept_at: Option<Time>,
 }
 
 impl Tx {

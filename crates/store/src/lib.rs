@@ -10,10 +10,12 @@ pub mod landing;
 pub mod reports;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod work;
 
 pub use error::StoreError;
 
 use db::{Database, Tx};
+use work::Fence;
 
 /// The schema of this program, step by step.
 const MIGRATIONS: &[&str] = &[
@@ -23,18 +25,21 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_coverage.sql"),
     include_str!("../migrations/0005_columns.sql"),
     include_str!("../migrations/0006_credentials.sql"),
+    include_str!("../migrations/0007_work.sql"),
 ];
 
 /// A store on SQLite or Postgres. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     database: Database,
+    /// Of the lease that each transaction which writes must still hold.
+    fence: Option<Fence>,
 }
 
 impl Store {
     /// Opens `sqlite:PATH`, a bare path, or `postgres://…`, and brings its schema up to date.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let store = Self { database: Database::connect(url).await? };
+        let store = Self { database: Database::connect(url).await?, fence: None };
         store.migrate().await?;
         Ok(store)
     }
@@ -67,7 +72,7 @@ impl Store {
     }
 
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
-        self.database.begin().await
+        self.database.begin(self.fence).await
     }
 
     /// Begins a transaction that is on the disk once it is committed.

@@ -10,10 +10,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::Store;
-use crate::db::Tx;
+use crate::db::Link;
 
 /// A store of its own for one test.
 pub struct TestStore {
@@ -32,6 +32,18 @@ impl std::ops::Deref for TestStore {
     fn deref(&self) -> &Store {
         &self.store
     }
+}
+
+static STANDS_STILL: AtomicBool = AtomicBool::new(false);
+
+/// Has a paused clock stand still while a store of this process works, from now on: then a week may pass in a minute,
+/// and no query seems to take a day.
+pub fn stand_still() {
+    STANDS_STILL.store(true, Ordering::Relaxed);
+}
+
+pub(crate) fn stands_still() -> bool {
+    STANDS_STILL.load(Ordering::Relaxed)
 }
 
 /// An empty store on each database.
@@ -192,9 +204,9 @@ impl Store {
     /// was written.
     pub async fn written(&self) -> Result<BTreeMap<String, (i64, i64)>, crate::StoreError> {
         let mut tx = self.read().await?;
-        let (tables, last) = match &tx {
-            Tx::Sqlite(_) => ("select name from sqlite_master where type = 'table'", "0"),
-            Tx::Postgres(_) => (
+        let (tables, last) = match &tx.link {
+            Link::Sqlite(_) => ("select name from sqlite_master where type = 'table'", "0"),
+            Link::Postgres(_) => (
                 "select tablename::text from pg_tables where schemaname = current_schema()",
                 "coalesce(max(xmin::text::bigint), 0)",
             ),

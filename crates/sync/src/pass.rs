@@ -1,26 +1,27 @@
 //! The loop: stream by stream, part by part, page by page.
 
+mod land;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_core::id::Hash;
 use tributary_source::{
-    Connector, Counted, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Page, Part, Reach,
-    Record, Resume, Settings, Shape, Source, Span, Stream, Task, TokenStore,
+    Connector, Cursor, Environment, Error, Finding, MemoryTokens, Meter, Mode, Next, NextStep, Part, Resume,
+    Settings, Shape, Source, Span, Stream, Task, TokenStore,
 };
-use tributary_store::landing::{
-    self, Deletes, Incoming, Landed, Landing, RunOutcome, Said, SourceKey, State,
-};
+use tributary_store::landing::{Landed, RunEnd, SourceKey, State};
+use tributary_store::work::{Lease, Taken};
 use tributary_store::{Store, StoreError};
 
 use crate::report::{Event, Observer, Outcome, Report, SourceReport, StreamReport};
 
-/// A source to pull.
+/// A source to pull. Clones share one live connection, with its limits and tokens.
 #[derive(Clone)]
 pub struct SourceRun {
     /// The source's stable id.
@@ -29,6 +30,56 @@ pub struct SourceRun {
     pub connector: Arc<dyn Connector>,
     /// Its settings.
     pub settings: Settings,
+    /// Counts its requests, and keeps it to its share of the vendor's day.
+    pub meter: Arc<Meter>,
+    /// The streams to pull; all without.
+    streams: Option<BTreeSet<&'static str>>,
+    live: Arc<Mutex<Option<Arc<dyn Source>>>>,
+}
+
+impl SourceRun {
+    /// All streams of a source, which has the vendor's day for itself.
+    pub fn new(id: String, connector: Arc<dyn Connector>, settings: Settings) -> Self {
+        let meter = Arc::new(Meter::new(1.0, None));
+        Self { id, connector, settings, meter, streams: None, live: Arc::default() }
+    }
+
+    /// The same source, with another meter.
+    #[must_use]
+    pub fn metered(self, meter: Meter) -> Self {
+        Self { meter: Arc::new(meter), ..self }
+    }
+
+    /// The same source, of which only some streams are pulled.
+    pub(crate) fn only(&self, streams: BTreeSet<&'static str>) -> Self {
+        Self { streams: Some(streams), ..self.clone() }
+    }
+
+    /// The live connection, made at its first use.
+    fn source(&self, options: &Options) -> Result<Arc<dyn Source>, Error> {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = &*live {
+            return Ok(Arc::clone(source));
+        }
+        let environment = Environment {
+            meter: Arc::clone(&self.meter),
+            tokens: Arc::clone(&options.tokens),
+            ..Environment::new(Arc::clone(&options.now))
+        };
+        let source: Arc<dyn Source> = self.connector.connect(&self.settings, &environment)?.into();
+        *live = Some(Arc::clone(&source));
+        Ok(source)
+    }
+
+    /// Drops the live connection: the next use signs in anew.
+    fn disconnect(&self) {
+        *self.live.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The name of the lease that a process holds while it pulls this source.
+    pub(crate) fn lease_name(id: &str) -> String {
+        format!("source {id}")
+    }
 }
 
 /// How to run a pass.
@@ -40,6 +91,26 @@ pub struct Options {
     pub now: Arc<dyn Fn() -> Time + Send + Sync>,
     /// Where sign-ins are kept from one pass to the next.
     pub tokens: Arc<dyn TokenStore>,
+    /// How long a source stays in the hand of a process that does not answer, on Postgres.
+    pub lease: Duration,
+    /// How much time goes by between two walks over all ids; none without.
+    pub sweep_every: Duration,
+    /// How long first reads may go on, after what changed was pulled; to their end without.
+    pub backfill: Option<Duration>,
+}
+
+impl Options {
+    /// One pass by hand: everything to its end, whatever the time, and sign-ins in memory.
+    pub fn new(now: Arc<dyn Fn() -> Time + Send + Sync>) -> Self {
+        Self {
+            allow_mass_delete: false,
+            now,
+            tokens: Arc::new(MemoryTokens::default()),
+            lease: Duration::from_secs(30),
+            sweep_every: Duration::ZERO,
+            backfill: None,
+        }
+    }
 }
 
 /// The span names that an interrupted pull is remembered by.
@@ -48,14 +119,10 @@ const SWEEP: &str = "sweep";
 
 /// The longest that a pass waits for a vendor's limit; what takes longer is left for the next run.
 const PATIENCE: Duration = Duration::from_mins(15);
-/// Records of a page whose shape is looked at.
-const LOOKED_AT: usize = 10;
-/// Records of one stream and run that may go to quarantine before it is given up …
-const BAD_RECORDS: u64 = 100;
-/// … unless they are fewer than one in so many.
-const BAD_SHARE: u64 = 100;
 /// How often in a row one call is told to wait before the vendor is taken at its word.
 const WAITS: usize = 20;
+/// How long a request that is on its way may still take once somebody stops the pass.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Which normaliser made the facts: the connector's version and everything in the settings that it may read.
 pub fn normalizer_key(connector: &dyn Connector, settings: &Settings) -> String {
@@ -72,18 +139,14 @@ pub async fn run(
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> Result<Report, StoreError> {
-    let passes = sources.iter().map(|source| async move {
-        observer.event(&source.id, Event::Started);
-        let report = Pass::run(store, source, options, observer, stop).await;
-        observer.event(&source.id, Event::Ended);
-        report
-    });
+    let passes = sources.iter().map(|source| run_one(store, source, options, observer, stop));
     let sources = join_all(passes).await.into_iter().collect::<Result<_, _>>()?;
     Ok(Report { sources })
 }
 
 /// The pass of one source.
 struct Pass<'a> {
+    /// Under the source's lease.
     store: &'a Store,
     run: &'a SourceRun,
     options: &'a Options,
@@ -93,11 +156,15 @@ struct Pass<'a> {
     states: BTreeMap<(String, String), State>,
     shapes: BTreeMap<&'static str, Shape>,
     report: SourceReport,
+    /// When first reads end for this time.
+    backfill_until: Option<Instant>,
 }
 
 /// Why a part's pull ended early.
 enum Halt {
     Stopped,
+    /// A first read has had its time.
+    Later,
     Source(Error),
     Store(StoreError),
 }
@@ -108,8 +175,55 @@ impl From<StoreError> for Halt {
     }
 }
 
+/// Takes one source in hand, pulls it once, and lets it go.
+pub(crate) async fn run_one(
+    store: &Store,
+    run: &SourceRun,
+    options: &Options,
+    observer: &dyn Observer,
+    stop: &CancellationToken,
+) -> Result<SourceReport, StoreError> {
+    observer.event(&run.id, Event::Started);
+    let report = Pass::run(store, run, options, observer, stop).await;
+    observer.event(&run.id, Event::Ended);
+    report
+}
+
 impl<'a> Pass<'a> {
+    /// Takes the source in hand, pulls it, and lets it go.
     async fn run(
+        store: &Store,
+        run: &SourceRun,
+        options: &Options,
+        observer: &dyn Observer,
+        stop: &CancellationToken,
+    ) -> Result<SourceReport, StoreError> {
+        let lease = match store.take(&SourceRun::lease_name(&run.id), options.lease).await? {
+            Taken::Ours(lease) => lease,
+            Taken::By(who) => return Ok(SourceReport::ended(&run.id, Outcome::Busy { by: who })),
+        };
+        let held = store.under(&lease);
+        count(store, run, options).await?;
+        let report = tokio::select! {
+            report = Pass::pull(&held, run, options, observer, stop) => report,
+            lost = keep(store, &lease, run, options) => Err(lost),
+        };
+        let report = match report {
+            Err(error @ StoreError::LeaseLost) => {
+                return Ok(SourceReport::ended(&run.id, Outcome::Lost { message: error.to_string() }));
+            }
+            report => report?,
+        };
+        if let Outcome::Failed { next: NextStep::Reauthorize | NextStep::FixConfig, .. } = report.outcome {
+            run.disconnect();
+        }
+        count(store, run, options).await?;
+        store.release(&lease).await?;
+        Ok(report)
+    }
+
+    /// Pulls a source that is in hand.
+    async fn pull(
         store: &'a Store,
         run: &'a SourceRun,
         options: &'a Options,
@@ -121,16 +235,22 @@ impl<'a> Pass<'a> {
         let (key, stale) =
             store.register_source(&run.id, run.connector.name(), &settings, &normalizer).await?;
         let states = store.states(key).await?;
-        let report = SourceReport {
-            source: run.id.clone(),
-            outcome: Outcome::Ok,
-            streams: Vec::new(),
-            renormalized: 0,
-            findings: Vec::new(),
+        let sent_before = run.meter.sent();
+        let mut pass = Self {
+            store,
+            run,
+            options,
+            observer,
+            stop,
+            key,
+            states,
+            shapes: BTreeMap::new(),
+            report: SourceReport::ended(&run.id, Outcome::Ok),
+            backfill_until: options.backfill.map(|time| Instant::now() + time),
         };
-        let shapes = BTreeMap::new();
-        let mut pass = Self { store, run, options, observer, stop, key, states, shapes, report };
-        let id = store.begin_run(key, (options.now)()).await?;
+        pass.expect().await?;
+        let tried: Vec<&str> = pass.order().iter().map(|stream| stream.name).collect();
+        let id = store.begin_run(key, &tried, (options.now)()).await?;
         if stale {
             pass.renormalize(&normalizer).await?;
         }
@@ -138,77 +258,28 @@ impl<'a> Pass<'a> {
             Ok(()) => pass.learn().await,
             failed => failed,
         };
+        if let Err(StoreError::LeaseLost) = store_failed {
+            return Err(StoreError::LeaseLost);
+        }
         if let Err(error) = &store_failed {
             pass.fail(NextStep::Retry, error.to_string());
         }
-        let (outcome, message) = match &pass.report.outcome {
-            Outcome::Ok => (RunOutcome::Ok, None),
-            Outcome::Failed { message, .. } => (RunOutcome::Failed, Some(message.clone())),
-            Outcome::Paused { message, .. } => (RunOutcome::Interrupted, Some(message.clone())),
-            Outcome::Interrupted { .. } => (RunOutcome::Interrupted, None),
+        let (outcome, message) = pass.report.outcome.noted();
+        let end = RunEnd {
+            at: (options.now)(),
+            outcome,
+            message,
+            landed: pass.report.landed(),
+            requests: run.meter.sent() - sent_before,
+            streams: &pass.report.streams_as_json(),
+            findings: &serde_json::to_string(&pass.report.findings).unwrap_or_default(),
         };
-        let landed = pass.report.landed();
-        let ended = store.end_run(id, (options.now)(), outcome, message.as_deref(), landed).await;
+        let ended = store.end_run(id, &end).await;
         // A store that failed already can't be expected to note that it did.
         if store_failed.is_ok() {
             ended?;
         }
         Ok(pass.report)
-    }
-
-    async fn renormalize(&mut self, normalizer: &str) -> Result<(), StoreError> {
-        let streams = self.run.connector.streams();
-        let normalize = |stream: &str, id: &str, stamp: Option<Time>, body: &[u8]| {
-            let Some(stream) = streams.iter().find(|known| known.name == stream) else {
-                return Said::default();
-            };
-            let body = Some(body.to_vec().into_boxed_slice());
-            self.said(&Record { stream: stream.name, id: id.to_owned(), stamp, body, origin: None })
-        };
-        let changed = self.store.renormalize(self.key, normalizer, &normalize).await?;
-        self.report.renormalized = changed;
-        Ok(())
-    }
-
-    /// Looks at some records of a page that brought something new.
-    fn look(&mut self, page: &Page) {
-        for record in page.records.iter().take(LOOKED_AT) {
-            if let Some(body) = &record.body {
-                self.shapes.entry(record.stream).or_default().observe(body);
-            }
-        }
-    }
-
-    /// Says which fields of records are new, or hold what they never held.
-    async fn learn(&mut self) -> Result<(), StoreError> {
-        for (stream, later) in std::mem::take(&mut self.shapes) {
-            let kept = self.store.shape(self.key, stream).await?;
-            let mut shape: Shape =
-                kept.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-            for news in shape.learn(&later) {
-                let message = format!("{stream}: {news}");
-                self.report.findings.push(Finding { code: "shape-changed".to_owned(), message });
-            }
-            let text = serde_json::to_string(&shape).map_err(|error| {
-                StoreError::Damaged(format!("cannot write the shape of {stream}: {error}"))
-            })?;
-            self.store.keep_shape(self.key, stream, &text).await?;
-        }
-        Ok(())
-    }
-
-    /// What a record says. One that breaks the connector goes to quarantine like any other bad record.
-    fn said(&self, record: &Record) -> Said {
-        let normalize = || self.run.connector.normalize(&self.run.settings, record);
-        let Ok(normalized) = catch_unwind(AssertUnwindSafe(normalize)) else {
-            let reason = "the connector broke on this record: this is our own mistake, please report it";
-            return Said { facts: Vec::new(), problems: vec![(String::new(), reason.to_owned())] };
-        };
-        let problems = normalized.problems.into_iter();
-        Said {
-            facts: normalized.facts,
-            problems: problems.map(|problem| (problem.field, problem.reason)).collect(),
-        }
     }
 
     /// The first failure is how the source ended; further ones are findings.
@@ -227,26 +298,52 @@ impl<'a> Pass<'a> {
         }
     }
 
-    async fn streams(&mut self) -> Result<(), StoreError> {
+    /// Notes what is left of first reads that have had their time, unless something failed.
+    fn leave(&mut self, left: Vec<String>) {
+        if self.report.outcome == Outcome::Ok {
+            self.report.outcome = Outcome::Partly { left };
+        }
+    }
+
+    /// The streams to pull: first those of which only changes are left, then those that were never read to their end,
+    /// the ones of which nothing was read before the ones in hand.
+    fn order(&self) -> Vec<&'static Stream> {
+        let asked =
+            |stream: &&Stream| self.run.streams.as_ref().is_none_or(|asked| asked.contains(stream.name));
+        let mut streams: Vec<_> = self.run.connector.streams().iter().filter(asked).collect();
+        let turn = |stream: &&Stream| {
+            let states = self.states.iter().filter(|((name, _), _)| name == stream.name);
+            let new = states.map(|(_, state)| state).filter(|state| state.complete_at.is_none());
+            new.map(|state| if state.open.is_none() { 1 } else { 2 }).max().unwrap_or(0)
+        };
+        streams.sort_by_key(turn);
+        streams
+    }
+
+    /// Notes the streams that there are, so that one which is never reached is known to be missing.
+    async fn expect(&mut self) -> Result<(), StoreError> {
         let streams = self.run.connector.streams();
-        let is_known = |stream: &Stream| self.states.keys().any(|(known, _)| known == stream.name);
+        let is_known = |stream: &&Stream| self.states.keys().any(|(known, _)| known == stream.name);
         let new: Vec<&str> = streams.iter().filter(|it| !is_known(it)).map(|it| it.name).collect();
         self.store.expect_streams(self.key, &new, (self.options.now)()).await?;
         self.states.extend(new.iter().map(|new| (((*new).to_owned(), String::new()), State::default())));
-        let tokens = Arc::clone(&self.options.tokens);
-        let environment = Environment { tokens, ..Environment::new(Arc::clone(&self.options.now)) };
-        let source = match self.run.connector.connect(&self.run.settings, &environment) {
+        Ok(())
+    }
+
+    async fn streams(&mut self) -> Result<(), StoreError> {
+        let source = match self.run.source(self.options) {
             Ok(source) => source,
             Err(error) => {
                 self.fail(error.next, described(&error));
                 return Ok(());
             }
         };
-        for (index, stream) in streams.iter().enumerate() {
+        let streams = self.order();
+        for (index, stream) in streams.iter().copied().enumerate() {
             let later = || streams[index + 1..].iter().map(|stream| stream.name.to_owned());
             let parts = match self.patiently(|| source.parts(stream)).await {
                 Ok(parts) => parts,
-                Err(Halt::Stopped) => {
+                Err(Halt::Stopped | Halt::Later) => {
                     self.interrupt(std::iter::once(stream.name.to_owned()).chain(later()).collect());
                     return Ok(());
                 }
@@ -270,9 +367,13 @@ impl<'a> Pass<'a> {
                             break;
                         }
                     }
-                    Err(Halt::Stopped) => {
+                    Err(halt @ (Halt::Stopped | Halt::Later)) => {
                         let rest = parts[place..].iter().map(|part| name(stream, part));
-                        self.interrupt(rest.chain(later()).collect());
+                        let left = rest.chain(later()).collect();
+                        match halt {
+                            Halt::Later => self.leave(left),
+                            _ => self.interrupt(left),
+                        }
                         return Ok(());
                     }
                 }
@@ -306,9 +407,17 @@ impl<'a> Pass<'a> {
             if self.stop.is_cancelled() {
                 return Err(Halt::Stopped);
             }
-            let error = match call().await {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
+            let stopped = async {
+                self.stop.cancelled().await;
+                sleep(GRACE).await;
+            };
+            let error = tokio::select! {
+                biased;
+                answer = call() => match answer {
+                    Ok(value) => return Ok(value),
+                    Err(error) => error,
+                },
+                () = stopped => return Err(Halt::Stopped),
             };
             let NextStep::Wait(until) = error.next else { return Err(Halt::Source(error)) };
             let wait = Duration::from_micros(until.0.saturating_sub((self.options.now)().0).max(0) as u64);
@@ -316,7 +425,7 @@ impl<'a> Pass<'a> {
                 return Err(Halt::Source(error));
             }
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = sleep(wait) => {}
                 () = self.stop.cancelled() => return Err(Halt::Stopped),
             }
         }
@@ -383,7 +492,9 @@ impl<'a> Pass<'a> {
             other => other?,
         }
         // A first read saw every id there is.
-        if stream.sweeps && !is_first && !was_sweeping {
+        let rested = state.swept_at.map_or(i64::MAX, |at| (self.options.now)().0.saturating_sub(at.0));
+        let is_time = rested >= self.options.sweep_every.as_micros() as i64;
+        if stream.sweeps && !is_first && !was_sweeping && is_time {
             self.span(source, &sweep(None), SWEEP).await?;
         }
         if let Some(report) = self.report.streams.last_mut() {
@@ -428,7 +539,7 @@ impl<'a> Pass<'a> {
             if landed.added > 0 {
                 self.look(&page);
             }
-            breaker(&page, task.stream, so_far)?;
+            land::breaker(&page, task.stream, so_far)?;
             let progress = page.progress;
             let event = Event::Page { stream: task.stream, part: task.part.0.clone(), landed, progress };
             self.observer.event(&self.run.id, event);
@@ -436,6 +547,13 @@ impl<'a> Pass<'a> {
                 return Err(Halt::Store(error));
             }
             self.count(task, page.counted)?;
+            let is_first_read = matches!(task.span, Span::Since(None));
+            if more.is_some()
+                && is_first_read
+                && self.backfill_until.is_some_and(|until| until <= Instant::now())
+            {
+                return Err(Halt::Later);
+            }
             page = match (ahead, &more) {
                 (Some(page), _) => page?,
                 (None, Some(task)) => self.patiently(|| source.pull(task)).await?,
@@ -443,122 +561,29 @@ impl<'a> Pass<'a> {
             };
         }
     }
+}
 
-    /// Compares what came with what the vendor counts, where it does. A count that stood still and is another one is
-    /// a failure; one that moved meanwhile is told, and the next run brings what is new.
-    fn count(&mut self, task: &Task, counted: Option<Counted>) -> Result<(), Halt> {
-        let Some(counted) = counted.filter(|counted| !counted.balances()) else { return Ok(()) };
-        let Counted { came, at_first, at_last } = counted;
-        if counted.is_short() {
-            let message = format!(
-                "the accounts do not balance: the vendor counts {at_last} records, before and after, and {came} came; \
-                 they are kept, and the next run reads all of them again (if it ends like this too, please report it)"
-            );
-            return Err(Halt::Source(Error::new(NextStep::Retry, message)));
-        }
-        let message = format!(
-            "{}: {came} records came while the vendor's count went from {at_first} to {at_last}: it is being changed, \
-             and the next run reads what is new",
-            task.stream
-        );
-        self.report.findings.push(Finding { code: "count-moved".to_owned(), message });
-        Ok(())
-    }
-
-    /// Lands a page. Where its deletions must be asked about first, lands the rest, keeps the cursor, and says so:
-    /// the next run walks again. So it does where the vendor counts other than came.
-    async fn land(
-        &self,
-        task: &Task,
-        span: &'static str,
-        page: &Page,
-    ) -> Result<(Landed, Option<StoreError>), StoreError> {
-        let records: Vec<Incoming<'_>> = page
-            .records
-            .iter()
-            .map(|record| Incoming {
-                stream: record.stream,
-                id: &record.id,
-                stamp: record.stamp,
-                body: record.body.as_deref(),
-                origin: record.origin.as_deref(),
-            })
-            .collect();
-        let rejects: Vec<landing::Reject<'_>> = page
-            .rejects
-            .iter()
-            .map(|reject| landing::Reject {
-                stream: reject.stream,
-                origin: &reject.origin,
-                field: &reject.problem.field,
-                reason: &reject.problem.reason,
-                body: &reject.body,
-            })
-            .collect();
-        let deletes = match (page.covers, &task.span) {
-            (Covers::Upsert, Span::Since(_) | Span::Window(_)) => Deletes::Nothing,
-            _ if self.options.allow_mass_delete => Deletes::UnseenHoweverMany,
-            _ => Deletes::Unseen,
-        };
-        let is_short = page.counted.is_some_and(Counted::is_short);
-        let deletes = if is_short { Deletes::Nothing } else { deletes };
-        let next = match (&page.next, &task.span) {
-            _ if is_short => landing::Next::Done { cursor: None },
-            (Next::More(resume), _) => landing::Next::More { span, resume: &resume.0 },
-            (Next::Done(_), Span::Sweep) => landing::Next::Done { cursor: None },
-            (Next::Done(cursor), _) => landing::Next::Done { cursor: Some(&cursor.0) },
-        };
-        let page_in = Landing {
-            source: self.key,
-            stream: task.stream,
-            part: &task.part.0,
-            observed_at: (self.options.now)(),
-            records: &records,
-            rejects: &rejects,
-            seen: &page.seen,
-            next,
-            deletes,
-            reach: match page.reach {
-                Reach::Everything => landing::Reach::Everything,
-                Reach::Since(at) => landing::Reach::Since(at),
-                Reach::Labels(at) => landing::Reach::Labels(at),
-                Reach::Itself => landing::Reach::Itself,
-            },
-        };
-        let said = |index: usize| self.said(&page.records[index]);
-        let (landed, asks) = match self.store.land(&page_in, &said).await {
-            Err(error @ StoreError::MassDelete { .. }) => {
-                let next = landing::Next::Done { cursor: None };
-                let kept = Landing { deletes: Deletes::Nothing, next, ..page_in };
-                (self.store.land(&kept, &said).await?, Some(error))
+/// Keeps a source in hand until somebody else has it, and notes what requests were sent meanwhile.
+async fn keep(store: &Store, lease: &Lease, run: &SourceRun, options: &Options) -> StoreError {
+    loop {
+        sleep(lease.renew_every()).await;
+        // A store that can't be reached stops the pass itself; until then the lease may well be ours.
+        for kept in [store.renew(lease).await, count(store, run, options).await] {
+            match kept {
+                Err(error @ StoreError::LeaseLost) => return error,
+                Err(error) => tracing::warn!(source = run.id, %error, "failed to renew the lease"),
+                Ok(()) => {}
             }
-            landed => (landed?, None),
-        };
-        // What comes in must come out: a difference is a mistake of ours that must not pass unseen.
-        let accounted = landed.added + landed.unchanged + landed.superseded + landed.rejected;
-        debug_assert_eq!(landed.fetched, accounted);
-        if landed.fetched != accounted {
-            return Err(StoreError::Damaged(format!("{} came, {accounted} landed", landed.fetched)));
         }
-        Ok((landed, asks))
     }
 }
 
-/// Ends the stream where so much of it can't be understood that reading on is pointless: the vendor, or the connector,
-/// has changed. What came stays in landing and in quarantine.
-fn breaker(page: &Page, stream: &str, landed: Landed) -> Result<(), Halt> {
-    let bad = landed.rejected + landed.problems;
-    // Who wrote a file wants to know of every bad line in it.
-    let is_file = page.records.first().is_none_or(|record| record.origin.is_some());
-    if is_file || bad <= BAD_RECORDS || bad * BAD_SHARE <= landed.fetched {
-        return Ok(());
-    }
-    let message = format!(
-        "{bad} of {} records can't be understood, so {stream} is not read on; what came is kept in quarantine until \
-         its reasons are mended",
-        landed.fetched
-    );
-    Err(Halt::Source(Error::new(NextStep::SkipRecord, message)))
+/// Notes what requests were sent, and hears what other processes sent the same day.
+async fn count(store: &Store, run: &SourceRun, options: &Options) -> Result<(), StoreError> {
+    let (day, requests) = run.meter.take((options.now)());
+    let in_all = store.count_requests(&run.id, day, requests).await?;
+    run.meter.hear(day, in_all);
+    Ok(())
 }
 
 fn name(stream: &Stream, part: &Part) -> String {

@@ -2,7 +2,7 @@
 
 use tributary_core::Time;
 use tributary_source::{Finding, NextStep};
-use tributary_store::landing::Landed;
+use tributary_store::landing::{Landed, RunOutcome};
 
 /// Something that happened to a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,21 @@ pub enum Outcome {
         /// Why: a lower-case fragment.
         message: String,
     },
+    /// What changed was pulled, and first reads had their time; the next run goes on with them.
+    Partly {
+        /// Streams (and parts, after a slash) that are not complete.
+        left: Vec<String>,
+    },
+    /// Another process is pulling it.
+    Busy {
+        /// Which, in words.
+        by: String,
+    },
+    /// Another process has taken it over, since this one did not answer: what came since is not kept.
+    Lost {
+        /// A lower-case fragment.
+        message: String,
+    },
     /// Somebody stopped it; the next run goes on where it was.
     Interrupted {
         /// Streams (and parts, after a slash) that are not complete.
@@ -101,7 +116,46 @@ pub struct StreamReport {
     pub complete: bool,
 }
 
+impl Outcome {
+    /// How it is noted in the store, and why.
+    pub(crate) fn noted(&self) -> (RunOutcome, Option<&str>) {
+        match self {
+            Self::Ok => (RunOutcome::Ok, None),
+            Self::Partly { .. } => (RunOutcome::Partly, None),
+            Self::Failed { message, .. } | Self::Lost { message } => (RunOutcome::Failed, Some(message)),
+            Self::Busy { by } => (RunOutcome::Failed, Some(by)),
+            Self::Paused { message, .. } => (RunOutcome::Paused, Some(message)),
+            Self::Interrupted { .. } => (RunOutcome::Interrupted, None),
+        }
+    }
+}
+
 impl SourceReport {
+    /// A source that ended so, before any stream.
+    pub(crate) fn ended(source: &str, outcome: Outcome) -> Self {
+        let (streams, findings) = (Vec::new(), Vec::new());
+        Self { source: source.to_owned(), outcome, streams, renormalized: 0, findings }
+    }
+
+    /// What each stream came to, parts taken together, as it is kept with the run.
+    pub(crate) fn streams_as_json(&self) -> String {
+        let mut sums: Vec<(&'static str, Landed)> = Vec::new();
+        for part in &self.streams {
+            match sums.iter_mut().find(|(stream, _)| *stream == part.stream) {
+                Some((_, sum)) => *sum += part.landed,
+                None => sums.push((part.stream, part.landed)),
+            }
+        }
+        let row = |(stream, landed): (&'static str, Landed)| {
+            let Landed { fetched, added, unchanged, superseded, rejected, problems, deleted } = landed;
+            serde_json::json!({
+                "stream": stream, "fetched": fetched, "added": added, "unchanged": unchanged,
+                "superseded": superseded, "rejected": rejected, "problems": problems, "deleted": deleted,
+            })
+        };
+        serde_json::Value::Array(sums.into_iter().map(row).collect()).to_string()
+    }
+
     /// What landed in all.
     pub fn landed(&self) -> Landed {
         let mut sum = Landed::default();
@@ -115,7 +169,10 @@ impl SourceReport {
 impl Report {
     /// Whether any source failed.
     pub fn has_failures(&self) -> bool {
-        self.sources.iter().any(|source| matches!(source.outcome, Outcome::Failed { .. }))
+        let failed = |source: &SourceReport| {
+            matches!(source.outcome, Outcome::Failed { .. } | Outcome::Busy { .. } | Outcome::Lost { .. })
+        };
+        self.sources.iter().any(failed)
     }
 
     /// Whether somebody stopped any source.

@@ -41,7 +41,7 @@ async fn hubspots_own_client_reads_what_the_connector_landed() {
     values["requests_per_second"] = json!(1000.0);
     let secrets = SimulatedHubSpot::secrets();
     let settings = Settings { source: "crm".to_owned(), values, secrets, ..Settings::default() };
-    let run = SourceRun { id: "crm".to_owned(), connector: Arc::new(HubSpot), settings };
+    let run = SourceRun::new("crm".to_owned(), Arc::new(HubSpot), settings);
     sync(&store, run).await;
 
     let rows = rows(&store).await;
@@ -114,7 +114,7 @@ async fn what_matomos_tracker_tells_comes_back_as_visits() {
     let store = testkit::sqlite().await;
     let (values, secrets) = (SimulatedMatomo::values(&served.url()), SimulatedMatomo::secrets());
     let settings = Settings { source: "web".to_owned(), values, secrets, ..Settings::default() };
-    let run = SourceRun { id: "web".to_owned(), connector: Arc::new(Matomo), settings };
+    let run = SourceRun::new("web".to_owned(), Arc::new(Matomo), settings);
     sync(&store, run).await;
     let rows = rows(&store).await;
     let visit: Vec<&Row> =
@@ -133,7 +133,7 @@ async fn google_ads_fields_and_answers_are_googles_own() {
     let store = testkit::sqlite().await;
     let (values, secrets) = (SimulatedGoogleAds::values(&served.url()), SimulatedGoogleAds::secrets());
     let settings = Settings { source: "ads".to_owned(), values, secrets, ..Settings::default() };
-    let run = SourceRun { id: "ads".to_owned(), connector: Arc::new(GoogleAds), settings };
+    let run = SourceRun::new("ads".to_owned(), Arc::new(GoogleAds), settings);
     sync(&store, run).await;
     // The same questions again, asked for the judge.
     let questions: Vec<Value> = vendor

@@ -37,7 +37,7 @@ async fn import(store: &Store, folder: &Path) {
         ..Settings::default()
     };
     let connector = Arc::new(tributary_files::Files);
-    let run = SourceRun { id: "files".to_owned(), connector, settings };
+    let run = SourceRun::new("files".to_owned(), connector, settings);
     let options = options();
     let report =
         tributary_sync::run(store, &[run], &options, &Silent, &CancellationToken::new()).await.unwrap();

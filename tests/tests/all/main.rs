@@ -4,18 +4,18 @@
 
 mod clients;
 mod company;
+mod soak;
 mod tryton;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use tributary_core::Time;
-use tributary_source::MemoryTokens;
 use tributary_sync::Options;
 
 /// A pass like any other, whose sign-ins nobody keeps.
 fn options() -> Options {
-    Options { allow_mass_delete: false, now: Arc::new(now), tokens: Arc::new(MemoryTokens::default()) }
+    Options::new(Arc::new(now))
 }
 
 /// The clock on the wall, for landing.

@@ -88,7 +88,7 @@ async fn sync(store: &Store, tryton: &Tryton, observer: &dyn Observer) -> Outcom
         ..Settings::default()
     };
     let connector = Arc::new(tributary_tryton::Tryton);
-    let run = SourceRun { id: "crm".to_owned(), connector, settings };
+    let run = SourceRun::new("crm".to_owned(), connector, settings);
     let options = Options { allow_mass_delete: true, ..options() };
     let stop = CancellationToken::new();
     let report = tributary_sync::run(store, &[run], &options, observer, &stop).await.unwrap();

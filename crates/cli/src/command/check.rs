@@ -27,7 +27,7 @@ struct Checked {
 struct CheckedSource {
     source: String,
     connector: &'static str,
-    every_seconds: Option<u64>,
+    schedule: Option<String>,
     ok: bool,
     error: Option<String>,
     findings: Vec<Finding>,
@@ -68,7 +68,7 @@ pub(super) async fn run(context: &Context, ids: &[String]) -> Result<Outcome, Fa
         sources.push(CheckedSource {
             source: configured.id.clone(),
             connector: configured.connector,
-            every_seconds: configured.every_seconds,
+            schedule: configured.timing.schedule.as_ref().map(ToString::to_string),
             ok: result.is_ok(),
             error: result.as_ref().err().map(ToString::to_string),
             findings: result.unwrap_or_default(),
@@ -95,14 +95,14 @@ fn ending(source: &str, kept: &Credential, now: Time) -> Option<Finding> {
 
 impl Answer for Checked {
     fn tables(&self) -> Vec<Table> {
-        let mut table = Table::new(["Source", "Connector", "Every", "State", "What to know"]);
+        let mut table = Table::new(["Source", "Connector", "Schedule", "State", "What to know"]);
         for source in &self.sources {
             let mut known = source.findings.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>();
             known.extend(source.error.clone());
             table.row(vec![
                 Cell::Text(source.source.clone()),
                 Cell::Text(source.connector.to_owned()),
-                Cell::option(source.every_seconds.map(|seconds| format!("{} min", seconds.div_ceil(60)))),
+                Cell::option(source.schedule.clone()),
                 Cell::Text(if source.ok { "ok" } else { "failed" }.to_owned()),
                 Cell::Text(known.join("; ")),
             ]);

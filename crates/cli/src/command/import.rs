@@ -69,7 +69,7 @@ fn source_run(context: &Context, paths: &[PathBuf], id: &str) -> Result<SourceRu
     if let Value::Object(values) = &mut settings.values {
         values.insert("paths".to_owned(), Value::from(paths));
     }
-    Ok(SourceRun { id: id.to_owned(), connector: connectors::named(FILES), settings })
+    Ok(SourceRun::new(id.to_owned(), connectors::named(FILES), settings))
 }
 
 /// Where the paths start from, and the paths from there. One folder is always `.` of itself, so that importing

@@ -13,7 +13,7 @@ use tributary_derive::update;
 use tributary_source::NextStep;
 use tributary_store::Store;
 use tributary_store::landing::Landed;
-use tributary_sync::{Event, Observer, Options, Outcome as Ended, Report, SourceReport, SourceRun};
+use tributary_sync::{DAEMON, Event, Observer, Options, Outcome as Ended, Report, SourceReport, SourceRun};
 
 use super::Context;
 use crate::config::SourceConfig;
@@ -35,6 +35,14 @@ pub(super) async fn run(
             .hint("add one, or import files with `tributary import FOLDER`"));
     }
     let store = open(context).await?;
+    if store.is_one_file()
+        && let Some(daemon) = store.holder(DAEMON).await.map_err(AnswerError::from)?
+        && !rebuild
+    {
+        ask(context, &store, &runs, &daemon).await?;
+        store.close().await;
+        return Ok(Outcome::Done);
+    }
     let report = pull(context, &store, &runs, allow_mass_delete).await?;
     if !report.was_interrupted() {
         if rebuild {
@@ -45,6 +53,17 @@ pub(super) async fn run(
     }
     store.close().await;
     finish(context, &report)
+}
+
+/// Asks the daemon of this store for a sync, instead of doing its work beside it.
+async fn ask(context: &Context, store: &Store, runs: &[SourceRun], daemon: &str) -> Result<(), Failure> {
+    for run in runs {
+        store.ask(&run.id, now()).await.map_err(AnswerError::from)?;
+        let message = format!("{}: {daemon} serves this store, and was asked to sync it now", run.id);
+        context.progress.say(&message);
+    }
+    context.progress.say("hint: `tributary status` shows how it goes");
+    Ok(())
 }
 
 /// The configured sources of these ids, all of them without ids, with their secrets.
@@ -59,11 +78,8 @@ pub(crate) fn runs_with(
     look_up: impl Fn(&str) -> Result<String, VarError>,
 ) -> Result<Vec<SourceRun>, Failure> {
     let run = |source: &SourceConfig| {
-        Ok(SourceRun {
-            id: source.id.clone(),
-            connector: connectors::named(source.connector),
-            settings: source.settings_with(&context.config, &look_up)?,
-        })
+        let settings = source.settings_with(&context.config, &look_up)?;
+        Ok(SourceRun::new(source.id.clone(), connectors::named(source.connector), settings))
     };
     context.sources(ids)?.into_iter().map(run).collect()
 }
@@ -80,8 +96,9 @@ pub(crate) async fn pull(
     runs: &[SourceRun],
     allow_mass_delete: bool,
 ) -> Result<Report, Failure> {
+    let lease = context.config.daemon.lease;
     let tokens = Arc::new(context.tokens(store));
-    let options = Options { allow_mass_delete, now: Arc::new(now), tokens };
+    let options = Options { allow_mass_delete, lease, tokens, ..Options::new(Arc::new(now)) };
     let bars = Bars::new(&context.progress);
     let report = tributary_sync::run(store, runs, &options, &bars, &context.cancel).await;
     report.map_err(|error| AnswerError::from(error).into())
@@ -129,6 +146,16 @@ pub(super) fn finish(context: &Context, report: &Report) -> Result<Outcome, Fail
             }
             Ended::Paused { message, .. } => {
                 context.progress.say(&format!("{}: paused: {message}", source.source));
+            }
+            Ended::Partly { left } => {
+                context.progress.say(&format!("{}: not complete yet: {}", source.source, left.join(", ")));
+            }
+            Ended::Busy { by } => {
+                context.progress.say(&format!("failed to sync {}: {by} is syncing it", source.source));
+                context.progress.say("hint: wait until it is done; if it is dead, its hold ends by itself");
+            }
+            Ended::Lost { message } => {
+                context.progress.say(&format!("failed to sync {}: {message}", source.source));
             }
             Ended::Interrupted { left } => {
                 left_over.extend(left.iter().map(|left| format!("{}/{left}", source.source)));
@@ -236,6 +263,9 @@ impl SyncedSource {
             Ended::Ok => ("ok", None),
             Ended::Failed { message, .. } => ("failed", Some(message.clone())),
             Ended::Paused { message, .. } => ("paused", Some(message.clone())),
+            Ended::Partly { .. } => ("partly", None),
+            Ended::Busy { by } => ("busy", Some(by.clone())),
+            Ended::Lost { message } => ("failed", Some(message.clone())),
             Ended::Interrupted { .. } => ("interrupted", None),
         };
         // The parts of a stream together, in the order they were pulled.

@@ -9,6 +9,8 @@ use tributary_derive::rules::{ChannelRule, TeamRule};
 use tributary_engine::learn::Method;
 use tributary_engine::model::ModelSpec;
 
+use super::timing::Daemon;
+
 /// The whole file, but for `[[source]]`, whose tables belong to the connectors.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -17,6 +19,8 @@ pub(super) struct File {
     pub(super) company: Company,
     /// Where the data is kept.
     pub(super) store: Store,
+    /// How the daemon works.
+    pub(super) daemon: Daemon,
     /// Which deals count, and what their stages mean.
     pub(super) deals: Deals,
     /// What belongs to a journey.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use tributary_source::{Connector, settings};
 
 use super::file::File;
+use super::timing::Timing;
 use crate::connectors;
 
 /// The schema as it is committed and printed.
@@ -34,16 +35,13 @@ fn source(connector: &dyn Connector) -> Value {
         },
         "connector": { "const": connector.name() },
         "time_zone": { "description": "The zone of dates without one. Default: the company's.", "type": "string" },
-        "every": {
-            "description": "How often the daemon syncs it: a number and s, m, h or d. Default: only by hand.",
-            "type": "string",
-            "pattern": "^[0-9]+[smhd]$",
-        },
     });
+    let timing = settings::schema::<Timing>().to_value();
+    let timing = timing.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     let own = spec.settings.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     let secrets = spec.secrets.iter().map(|secret| (secret.name.to_owned(), environment(secret.about)));
     if let Some(properties) = properties.as_object_mut() {
-        properties.extend(own.into_iter().chain(secrets.collect::<Map<_, _>>()));
+        properties.extend(timing.into_iter().chain(own).chain(secrets.collect::<Map<_, _>>()));
     }
     let mut required = vec![json!("id"), json!("connector")];
     required.extend(spec.settings.get("required").and_then(Value::as_array).into_iter().flatten().cloned());

@@ -11,6 +11,7 @@ use tributary_source::{Settings, Spec};
 
 use super::diagnostic::{Diagnostic, Text};
 use super::suggest;
+use super::timing::{self, SourceTiming};
 
 /// One `[[source]]`.
 #[derive(Debug)]
@@ -19,8 +20,8 @@ pub(crate) struct SourceConfig {
     pub(crate) id: String,
     /// The connector's name.
     pub(crate) connector: &'static str,
-    /// Seconds between two syncs of the daemon.
-    pub(crate) every_seconds: Option<u64>,
+    /// When the daemon pulls it.
+    pub(crate) timing: SourceTiming,
     zone: Zone,
     values: serde_json::Map<String, Value>,
     secrets: BTreeMap<String, Secret>,
@@ -35,7 +36,7 @@ struct Secret {
     span: Range<usize>,
 }
 
-const OWN_KEYS: [&str; 4] = ["id", "connector", "time_zone", "every"];
+const OWN_KEYS: [&str; 3] = ["id", "connector", "time_zone"];
 
 /// Reads all `[[source]]` tables.
 pub(super) fn read(
@@ -86,8 +87,7 @@ fn one(
             None => Err(text.at(value.span(), format!("`{key}` must be a text"))),
         },
     };
-    let (id, connector, time_zone, every) =
-        (take("id")?, take("connector")?, take("time_zone")?, take("every")?);
+    let (id, connector, time_zone) = (take("id")?, take("connector")?, take("time_zone")?);
 
     let known = connectors;
     let missing =
@@ -107,15 +107,13 @@ fn one(
             .hint(suggest::hint(connector.get_ref(), known)));
     };
     let own_zone = super::zone(text, time_zone.as_ref())?;
-    let every_seconds = match &every {
-        Some(every) => Some(seconds(every.get_ref()).ok_or_else(|| {
-            text.at(every.span(), format!("`{}` is not a duration", every.get_ref()))
-                .hint("expected a number and a unit, such as 15m, 6h or 1d")
-        })?),
-        None => None,
-    };
+    let zone = own_zone.unwrap_or_else(|| zone.clone());
+    let connector = crate::connectors::named(name);
+    let streams: Vec<&'static str> = connector.streams().iter().map(|stream| stream.name).collect();
+    let timing = timing::KEYS.iter().filter_map(|key| table.remove_entry(*key)).collect();
+    let timing = timing::read(text, Spanned::new(span.clone(), timing), &zone, &streams)?;
 
-    let spec = crate::connectors::named(name).spec();
+    let spec = connector.spec();
     let mut values = serde_json::Map::new();
     let mut secrets = BTreeMap::new();
     for (key, value) in table {
@@ -130,8 +128,8 @@ fn one(
     let source = SourceConfig {
         id: id.get_ref().clone(),
         connector: name,
-        every_seconds,
-        zone: own_zone.unwrap_or_else(|| zone.clone()),
+        timing,
+        zone,
         values,
         secrets,
         header: span,
@@ -160,7 +158,8 @@ fn accept(
             .hint("write it here: only secrets are read from the environment")),
         (false, _) if !settings.contains(&key) => {
             let secrets = spec.secrets.iter().map(|secret| secret.name);
-            let known: Vec<&str> = OWN_KEYS.into_iter().chain(settings).chain(secrets).collect();
+            let own = OWN_KEYS.into_iter().chain(timing::KEYS);
+            let known: Vec<&str> = own.chain(settings).chain(secrets).collect();
             Err(text.at(span, format!("unknown key `{key}`")).hint(suggest::hint(key, &known)))
         }
         _ => Ok(()),
@@ -203,28 +202,13 @@ fn json(text: &Text, value: Spanned<DeValue<'_>>) -> Result<Value, Diagnostic> {
     })
 }
 
-/// `90s`, `15m`, `6h`, `1d`.
-fn seconds(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let unit = text.chars().last()?;
-    let factor = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => return None,
-    };
-    let number: u64 = text[..text.len() - 1].trim().parse().ok()?;
-    number.checked_mul(factor).filter(|seconds| *seconds > 0)
-}
-
 impl SourceConfig {
     /// A source that the configuration does not name, for files that are imported once.
     pub(crate) fn unnamed(id: &str, connector: &'static str, zone: &Zone) -> Self {
         Self {
             id: id.to_owned(),
             connector,
-            every_seconds: None,
+            timing: SourceTiming::default(),
             zone: zone.clone(),
             values: serde_json::Map::new(),
             secrets: BTreeMap::new(),

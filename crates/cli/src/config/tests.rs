@@ -206,7 +206,7 @@ fn a_connector_gets_its_own_settings_and_secrets_stand_apart() {
     .unwrap();
     let source = &config.sources[0];
     let settings = source.settings(&config).unwrap();
-    assert_eq!(source.every_seconds, Some(900));
+    assert_eq!(source.timing.schedule.as_ref().map(ToString::to_string).as_deref(), Some("every 15m"));
     assert_eq!(settings.source, "crm");
     assert_eq!(settings.zone.name(), "Europe/Berlin");
     assert_eq!(settings.values, serde_json::json!({ "url": "http://localhost", "roles": { "a": "b" } }));

@@ -39,6 +39,7 @@ pub(crate) async fn land(store: &Store, records: &[(RecordFacts, bool)], at: i64
             next: Next::Done { cursor: Some("x") },
             deletes: Deletes::Nothing,
             reach: Default::default(),
+            progress: None,
         };
         let meaning = |index: usize| Meaning { facts: ours[index].0.facts.clone(), problems: Vec::new() };
         store.land(&page, &meaning).await.expect("a landed page");

@@ -21,12 +21,15 @@ pub struct Limit {
     pub burst: u32,
     /// Requests on their way at the same time.
     pub concurrent: usize,
+    /// Requests a day that the vendor allows all tools of the account together, where it says. A source sends only
+    /// its share of them.
+    pub daily: Option<u64>,
 }
 
 impl Default for Limit {
     /// Ten a second, four at a time.
     fn default() -> Self {
-        Self { per_second: 10.0, burst: 10, concurrent: 4 }
+        Self { per_second: 10.0, burst: 10, concurrent: 4, daily: None }
     }
 }
 
@@ -147,7 +150,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn requests_never_pass_the_documented_rate() {
-        let limiter = Limiter::new(&Limit { per_second: 2.0, burst: 2, concurrent: 4 });
+        let limiter = Limiter::new(&Limit { per_second: 2.0, burst: 2, concurrent: 4, daily: None });
         let started = Instant::now();
         for _ in 0..42 {
             limiter.admit(Duration::MAX).await.unwrap();
@@ -158,7 +161,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_the_vendor_says_is_left_is_spread_over_its_time() {
-        let limiter = Limiter::new(&Limit { per_second: 1000.0, burst: 1000, concurrent: 4 });
+        let limiter = Limiter::new(&Limit { per_second: 1000.0, burst: 1000, concurrent: 4, daily: None });
         let started = Instant::now();
         for remaining in (0..5).rev() {
             limiter.admit(Duration::MAX).await.unwrap();

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
 
-use super::{PgQuery, Tx, Value};
+use super::{Link, PgQuery, Tx, Value};
 use crate::error::StoreError;
 
 /// Values in one SQLite statement: beyond this a longer statement gains nothing.
@@ -43,13 +43,13 @@ impl Tx {
 
     /// Inserts rows into different tables, none of which reads what another writes.
     pub(crate) async fn insert(&mut self, inserts: Vec<Insert<'_>>) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(tx) => {
+        match &mut self.link {
+            Link::Sqlite(tx) => {
                 for insert in inserts {
                     insert_values(tx, insert).await?;
                 }
             }
-            Self::Postgres(tx) => insert_arrays(tx, inserts).await?,
+            Link::Postgres(tx) => insert_arrays(tx, inserts).await?,
         }
         Ok(())
     }
@@ -61,8 +61,8 @@ impl Tx {
         column: &str,
         rows: Vec<(i64, Option<Vec<u8>>)>,
     ) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(tx) => {
+        match &mut self.link {
+            Link::Sqlite(tx) => {
                 let mut rows = rows.into_iter();
                 while rows.len() > 0 {
                     let batch = 256.min(1 << rows.len().ilog2());
@@ -78,7 +78,7 @@ impl Tx {
                     query.execute(&mut **tx).await?;
                 }
             }
-            Self::Postgres(tx) => {
+            Link::Postgres(tx) => {
                 let sql = format!(
                     "update {table} set {column} = x.value from unnest($1::bigint[], $2::bytea[]) as x (id, value) \
                      where {table}.id = x.id"

@@ -3,6 +3,7 @@
 use tributary_core::Time;
 
 use super::{Landed, SourceKey};
+use crate::db::Value;
 use crate::{Store, StoreError};
 
 /// How a run ended.
@@ -10,33 +11,83 @@ use crate::{Store, StoreError};
 pub enum RunOutcome {
     /// Everything was pulled.
     Ok,
+    /// What changed was pulled, and a first read goes on with the next run.
+    Partly,
     /// Something failed.
     Failed,
+    /// The vendor allows nothing more for a while.
+    Paused,
     /// Somebody stopped it.
     Interrupted,
+}
+
+impl RunOutcome {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partly => "partly",
+            Self::Failed => "failed",
+            Self::Paused => "paused",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// What is noted of a run at its end.
+#[derive(Clone, Copy, Debug)]
+pub struct RunEnd<'a> {
+    /// When.
+    pub at: Time,
+    /// How.
+    pub outcome: RunOutcome,
+    /// Why.
+    pub message: Option<&'a str>,
+    /// What it landed.
+    pub landed: Landed,
+    /// Requests it sent.
+    pub requests: u64,
+    /// What each stream came to: JSON, which the store hands back as it is.
+    pub streams: &'a str,
+    /// What a person should know: JSON.
+    pub findings: &'a str,
 }
 
 /// One sync of one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
+    /// Its number, which grows.
+    pub id: i64,
     /// The source.
     pub source: String,
     /// When it began.
     pub started_at: Time,
     /// When it ended.
     pub ended_at: Option<Time>,
-    /// `running`, `ok`, `failed` or `interrupted`.
+    /// `running`, `ok`, `partly`, `failed`, `paused` or `interrupted`.
     pub outcome: String,
     /// Why it failed.
     pub message: Option<String>,
     /// What it landed.
     pub landed: Landed,
+    /// Requests it sent.
+    pub requests: u64,
+    /// What each stream came to: JSON, as it was given.
+    pub streams: String,
+    /// What a person should know: JSON, as it was given.
+    pub findings: String,
 }
 
 impl Store {
-    /// Notes that a run begins.
-    pub async fn begin_run(&self, source: SourceKey, at: Time) -> Result<i64, StoreError> {
+    /// Notes that a run begins which is to pull some streams. Who begins one has the source in hand: earlier ones without an end died.
+    pub async fn begin_run(&self, source: SourceKey, streams: &[&str], at: Time) -> Result<i64, StoreError> {
         let mut tx = self.begin().await?;
+        let sql = "update run set outcome = 'interrupted', ended_at = $1, message = 'its process ended' \
+            where source = $2 and outcome = 'running'";
+        tx.execute(sql, &[at.0.into(), source.0.into()]).await?;
+        for stream in streams {
+            let sql = "update stream_state set tried_at = $1 where source = $2 and stream = $3";
+            tx.execute(sql, &[at.0.into(), source.0.into(), (*stream).into()]).await?;
+        }
         let id = tx.next_ids("run", 1).await?;
         let sql = "insert into run (id, source, started_at, outcome, fetched, added, unchanged, superseded, \
             quarantined, deleted) values ($1, $2, $3, 'running', 0, 0, 0, 0, 0, 0)";
@@ -46,32 +97,25 @@ impl Store {
     }
 
     /// Notes how a run ended.
-    pub async fn end_run(
-        &self,
-        run: i64,
-        at: Time,
-        outcome: RunOutcome,
-        message: Option<&str>,
-        landed: Landed,
-    ) -> Result<(), StoreError> {
-        let outcome = match outcome {
-            RunOutcome::Ok => "ok",
-            RunOutcome::Failed => "failed",
-            RunOutcome::Interrupted => "interrupted",
-        };
+    pub async fn end_run(&self, run: i64, end: &RunEnd<'_>) -> Result<(), StoreError> {
+        let RunEnd { landed, .. } = *end;
         let mut tx = self.begin().await?;
         let sql = "update run set ended_at = $1, outcome = $2, message = $3, fetched = $4, added = $5, \
-            unchanged = $6, superseded = $7, quarantined = $8, deleted = $9 where id = $10";
+            unchanged = $6, superseded = $7, quarantined = $8, deleted = $9, requests = $10, streams = $11, \
+            findings = $12 where id = $13";
         let values = [
-            at.0.into(),
-            outcome.into(),
-            message.map(str::to_owned).into(),
+            end.at.0.into(),
+            end.outcome.word().into(),
+            end.message.map(str::to_owned).into(),
             (landed.fetched as i64).into(),
             (landed.added as i64).into(),
             (landed.unchanged as i64).into(),
             (landed.superseded as i64).into(),
             ((landed.rejected + landed.problems) as i64).into(),
             (landed.deleted as i64).into(),
+            (end.requests as i64).into(),
+            end.streams.into(),
+            end.findings.into(),
             run.into(),
         ];
         tx.execute(sql, &values).await?;
@@ -80,14 +124,33 @@ impl Store {
 
     /// The last run of each source, by source.
     pub async fn last_runs(&self) -> Result<Vec<Run>, StoreError> {
-        let sql = "select s.name, r.started_at, r.ended_at, r.outcome, r.message, r.fetched, r.added, r.unchanged, \
-            r.superseded, r.quarantined, r.deleted from run r join source s on s.id = r.source \
-            where r.id = (select max(id) from run where source = s.id) order by s.name";
-        let rows = self.read().await?.fetch(sql, &[]).await?;
+        let filter = "where r.id = (select max(id) from run where source = s.id) order by s.name";
+        self.runs_where(filter, &[]).await
+    }
+
+    /// The last runs of a source, or of all, the latest first.
+    pub async fn runs(&self, source: Option<&str>, most: u32) -> Result<Vec<Run>, StoreError> {
+        let filter = "where ($1 is null or s.name = $1) order by r.id desc limit $2";
+        self.runs_where(filter, &[source.map(str::to_owned).into(), i64::from(most).into()]).await
+    }
+
+    /// Runs that began at or after an instant, the earliest first.
+    pub async fn runs_since(&self, at: Time) -> Result<Vec<Run>, StoreError> {
+        self.runs_where("where r.started_at >= $1 order by r.id", &[at.0.into()]).await
+    }
+
+    async fn runs_where(&self, filter: &str, values: &[Value]) -> Result<Vec<Run>, StoreError> {
+        let sql = format!(
+            "select s.name, r.started_at, r.ended_at, r.outcome, r.message, r.fetched, r.added, r.unchanged, \
+            r.superseded, r.quarantined, r.deleted, r.id, r.requests, r.streams, r.findings \
+            from run r join source s on s.id = r.source {filter}"
+        );
+        let rows = self.read().await?.fetch(&sql, values).await?;
         rows.iter()
             .map(|row| {
                 let count = |index: usize| row.int(index).map(|count| count as u64);
                 Ok(Run {
+                    id: row.int(11)?,
                     source: row.text(0)?,
                     started_at: Time(row.int(1)?),
                     ended_at: row.opt_int(2)?.map(Time),
@@ -102,6 +165,9 @@ impl Store {
                         rejected: 0,
                         deleted: count(10)?,
                     },
+                    requests: count(12)?,
+                    streams: row.text(13)?,
+                    findings: row.text(14)?,
                 })
             })
             .collect()

@@ -137,6 +137,7 @@ impl Tx {
             next: Next::Done { cursor: None },
             deletes: Deletes::Nothing,
             reach: Reach::Everything,
+            progress: None,
         };
         if self.has_faults(source).await? {
             let heads =

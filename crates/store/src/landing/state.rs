@@ -21,12 +21,18 @@ const SHARE: u64 = 20;
 impl Store {
     /// Where every stream and part of a source stands.
     pub async fn states(&self, source: SourceKey) -> Result<BTreeMap<(String, String), State>, StoreError> {
-        let sql = "select stream, part, cursor, span, resume from stream_state where source = $1";
+        let sql = "select stream, part, cursor, span, resume, complete_at, swept_at from stream_state \
+            where source = $1";
         let rows = self.read().await?.fetch(sql, &[source.0.into()]).await?;
         rows.iter()
             .map(|row| {
-                let open = row.opt_text(3)?.zip(row.opt_text(4)?);
-                Ok(((row.text(0)?, row.text(1)?), State { cursor: row.opt_text(2)?, open }))
+                let state = State {
+                    cursor: row.opt_text(2)?,
+                    open: row.opt_text(3)?.zip(row.opt_text(4)?),
+                    complete_at: row.opt_int(5)?.map(Time),
+                    swept_at: row.opt_int(6)?.map(Time),
+                };
+                Ok(((row.text(0)?, row.text(1)?), state))
             })
             .collect()
     }
@@ -63,7 +69,7 @@ impl Tx {
     /// What a page in the middle of a span adds to the stream's state; nothing at its end.
     pub(super) async fn further(&mut self, page: &Landing<'_>) -> Result<Vec<Insert<'static>>, StoreError> {
         let Next::More { span, resume } = page.next else { return Ok(Vec::new()) };
-        let mut inserts = vec![state(page, None, Some((span, resume)), None)];
+        let mut inserts = vec![state(page, None, Some((span, resume)), None, None)];
         if page.deletes != Deletes::Nothing {
             let id = self.next_ids("seen", 1).await?;
             let ids: Vec<u8> = seen_here(page).flat_map(|hash| hash.0).collect();
@@ -89,7 +95,10 @@ impl Tx {
         let key = [page.source.0.into(), page.stream.into(), page.part.into()];
         self.execute("delete from seen where source = $1 and stream = $2 and part = $3", &key).await?;
         let covered = cursor.map(|_| coverage::after(before, page.reach, started_at));
-        self.insert(vec![state(page, cursor, None, covered)]).await?;
+        // A span that deletes and moves no cursor was a walk over all ids; a first read sees all of them, too.
+        let is_walk = cursor.is_none() && page.deletes != Deletes::Nothing;
+        let swept = (is_walk || cursor.is_some() && before.is_none()).then_some(started_at);
+        self.insert(vec![state(page, cursor, None, covered, swept)]).await?;
         Ok(deleted)
     }
 
@@ -154,6 +163,7 @@ fn state(
     cursor: Option<&str>,
     open: Option<(&str, &str)>,
     covered: Option<Covered>,
+    swept_at: Option<Time>,
 ) -> Insert<'static> {
     let row = vec![
         page.source.0.into(),
@@ -167,6 +177,9 @@ fn state(
         covered.and_then(|(since, _)| since).map(|since| since.0).into(),
         covered.map(|(_, until)| until.0).into(),
         i64::from(matches!(page.reach, Reach::Labels(_))).into(),
+        swept_at.map(|at| at.0).into(),
+        open.and(page.progress).map(|(done, _)| done as i64).into(),
+        open.and(page.progress).map(|(_, total)| total as i64).into(),
     ];
     Insert {
         table: "stream_state",
@@ -182,6 +195,9 @@ fn state(
             "reaches_from",
             "complete_at",
             "labels",
+            "swept_at",
+            "done",
+            "total",
         ],
         rows: vec![row],
         conflict: "on conflict (source, stream, part) do update set \
@@ -190,7 +206,8 @@ fn state(
             when excluded.started_at is null then null else coalesce(stream_state.started_at, excluded.started_at) end, \
             reaches_from = case when excluded.complete_at is null then stream_state.reaches_from \
             else excluded.reaches_from end, complete_at = coalesce(excluded.complete_at, stream_state.complete_at), \
-            labels = case when excluded.complete_at is null then stream_state.labels else excluded.labels end",
+            labels = case when excluded.complete_at is null then stream_state.labels else excluded.labels end, \
+            swept_at = coalesce(excluded.swept_at, stream_state.swept_at), done = excluded.done, total = excluded.total",
     }
 }
 

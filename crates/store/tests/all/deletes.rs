@@ -65,6 +65,7 @@ async fn what_landed_since_the_span_began_is_not_deleted() {
             next: Next::Done { cursor: Some("c") },
             deletes: Deletes::Nothing,
             reach: Default::default(),
+            progress: None,
         };
         store.land(&other, &|_| crate::pages::said("0", b"z")).await.unwrap();
         pages.next = Next::Done { cursor: None };

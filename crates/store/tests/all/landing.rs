@@ -99,6 +99,9 @@ async fn state_moves_with_the_page_and_can_be_forgotten() {
         let state = |cursor: Option<&str>, open: Option<(&str, &str)>| State {
             cursor: cursor.map(str::to_owned),
             open: open.map(|(span, resume)| (span.to_owned(), resume.to_owned())),
+            // A span is complete as of its first page, and the first one saw all ids.
+            complete_at: cursor.map(|_| Time(10)),
+            swept_at: cursor.map(|_| Time(10)),
         };
         let states = store.states(pages.source).await.unwrap();
         assert_eq!(states[&key], state(None, Some(("since", "page 2"))), "{}", store.kind);
@@ -136,6 +139,7 @@ async fn a_page_that_fails_leaves_nothing_and_the_state_where_it_was() {
             next: Next::Done { cursor: Some("far ahead") },
             deletes: Default::default(),
             reach: Default::default(),
+            progress: None,
         };
         let store_two = store.store.clone();
         let died = tokio::spawn(async move {

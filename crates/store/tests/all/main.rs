@@ -8,6 +8,7 @@ mod credentials;
 mod deletes;
 mod landing;
 mod laws;
+mod leases;
 mod loose;
 mod opening;
 mod pages;

@@ -70,6 +70,7 @@ impl<'a> Pages<'a> {
             next: self.next,
             deletes: self.deletes,
             reach: self.reach,
+            progress: None,
         };
         self.store
             .land(&page, &|index| said(records[index].id, records[index].body.unwrap_or_default()))

@@ -2,7 +2,7 @@
 
 use tributary_core::{Fact, Time};
 use tributary_store::Store;
-use tributary_store::landing::{Landed, RunOutcome};
+use tributary_store::landing::{Landed, RunEnd, RunOutcome};
 use tributary_store::testkit::stores;
 
 use crate::pages::{Pages, name};
@@ -56,10 +56,19 @@ async fn streams_are_counted_without_deleted_records() {
 async fn the_last_run_of_each_source_is_known() {
     for store in stores().await {
         let pages = Pages::new(&store).await;
-        let run = store.begin_run(pages.source, Time(10)).await.unwrap();
+        let run = store.begin_run(pages.source, &[], Time(10)).await.unwrap();
         assert_eq!(store.last_runs().await.unwrap()[0].outcome, "running");
         let landed = Landed { fetched: 3, added: 2, unchanged: 1, ..Landed::default() };
-        store.end_run(run, Time(20), RunOutcome::Failed, Some("no answer"), landed).await.unwrap();
+        let end = RunEnd {
+            at: Time(20),
+            outcome: RunOutcome::Failed,
+            message: Some("no answer"),
+            landed,
+            requests: 7,
+            streams: "[]",
+            findings: "[]",
+        };
+        store.end_run(run, &end).await.unwrap();
         let runs = store.last_runs().await.unwrap();
         assert_eq!(
             (runs.len(), runs[0].outcome.as_str(), runs[0].landed),
@@ -67,7 +76,12 @@ async fn the_last_run_of_each_source_is_known() {
             "{}",
             store.kind
         );
-        assert_eq!(runs[0].message.as_deref(), Some("no answer"));
+        assert_eq!((runs[0].message.as_deref(), runs[0].requests), (Some("no answer"), 7));
+        // Who begins a run has the source in hand: one without an end died.
+        store.begin_run(pages.source, &[], Time(30)).await.unwrap();
+        store.begin_run(pages.source, &[], Time(40)).await.unwrap();
+        let outcomes = store.runs(Some("crm"), 10).await.unwrap().into_iter().map(|run| run.outcome);
+        assert_eq!(outcomes.collect::<Vec<_>>(), ["running", "interrupted", "failed"]);
     }
 }
 

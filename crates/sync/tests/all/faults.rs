@@ -58,7 +58,7 @@ async fn a_used_up_day_pauses_the_source_and_the_next_pass_goes_on_there() {
     assert!(matches!(paused.outcome, Outcome::Paused { until, .. } if until == tomorrow), "{paused:?}");
     assert_eq!(
         (paused.landed().fetched, store.last_runs().await.unwrap()[0].outcome.as_str()),
-        (4, "interrupted")
+        (4, "paused")
     );
     assert!(is_ok(&vendor.sync(&store).await));
     assert_eq!(vendor.calls(), 6 + 1, "no page is asked for twice but the one that was refused");

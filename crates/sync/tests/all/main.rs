@@ -6,5 +6,6 @@ mod deletes;
 mod faults;
 mod killed;
 mod quiet;
+mod serve;
 mod tokens;
 mod vendor;

@@ -30,11 +30,13 @@ async fn everything_lands_and_a_second_pass_adds_nothing() {
         let second = vendor.sync(&store).await;
         assert_eq!((second.landed().added, second.landed().unchanged), (0, 1 + 3), "{}", store.kind);
         assert_eq!((digest(&store).await, store.last_observed().await.unwrap()), before, "{}", store.kind);
-        // Not a row but the run's own, and where each stream stands.
+        // Not a row but the run's own, where each stream stands, and who has the source in hand.
         let mut again = store.written().await.unwrap();
         assert_eq!(again["run"].0, written["run"].0 + 1, "{}", store.kind);
         assert_eq!(again["stream_state"].0, written["stream_state"].0, "{}", store.kind);
+        assert_eq!(again["lease"].0, written["lease"].0, "{}", store.kind);
         again.insert("run".to_owned(), written["run"]);
+        again.insert("lease".to_owned(), written["lease"]);
         again.insert("stream_state".to_owned(), written["stream_state"]);
         assert_eq!(again, written, "{}", store.kind);
         let calls = vendor.world().calls[6..].to_vec();

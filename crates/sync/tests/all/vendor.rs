@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -48,6 +49,13 @@ pub(crate) struct World {
     pub(crate) reach: Reach,
     /// Records a page; a few if it is 0.
     pub(crate) page: usize,
+    /// How long a page takes …
+    pub(crate) latency: Duration,
+    /// … but for a stream that takes no time.
+    pub(crate) fast: Option<&'static str>,
+    /// Calls on their way, and the most that ever were.
+    pub(crate) on_their_way: usize,
+    pub(crate) most_at_once: usize,
 }
 
 /// The vendor; clones share one world.
@@ -83,7 +91,7 @@ impl Vendor {
 
     pub(crate) fn source(&self, id: &str) -> SourceRun {
         let settings = Settings { source: id.to_owned(), ..Settings::default() };
-        SourceRun { id: id.to_owned(), connector: Arc::new(self.clone()), settings }
+        SourceRun::new(id.to_owned(), Arc::new(self.clone()), settings)
     }
 
     /// One pass that is left alone.
@@ -105,8 +113,7 @@ impl Vendor {
 /// A clock that ticks whenever it is read.
 pub(crate) fn options() -> Options {
     static NOW: AtomicI64 = AtomicI64::new(1_000_000);
-    let now = Arc::new(|| Time(NOW.fetch_add(1, Ordering::Relaxed)));
-    Options { allow_mass_delete: false, now, tokens: Arc::new(MemoryTokens::default()) }
+    Options::new(Arc::new(|| Time(NOW.fetch_add(1, Ordering::Relaxed))))
 }
 
 /// What the store holds, without when it came.
@@ -202,7 +209,15 @@ impl Source for Vendor {
     }
 
     async fn pull(&self, task: &Task) -> Result<Page, Error> {
+        let latency = {
+            let mut world = self.world();
+            world.on_their_way += 1;
+            world.most_at_once = world.most_at_once.max(world.on_their_way);
+            if world.fast == Some(task.stream) { Duration::ZERO } else { world.latency }
+        };
+        tokio::time::sleep(latency).await;
         let mut world = self.world();
+        world.on_their_way -= 1;
         let call = world.calls.len();
         let after = task.resume.as_ref().map_or("", |resume| resume.0.as_str()).to_owned();
         let span = match &task.span {

@@ -100,9 +100,9 @@ impl Connector for Toy {
             classify: meaning(self.0),
             ..Api::new("https://toy.example")
         };
-        api.limit = Limit { per_second: 5.0, burst: 1, concurrent: 2 };
+        api.limit = Limit { per_second: 5.0, burst: 1, concurrent: 2, daily: None };
         if self.has(Bug::NoLimit) {
-            api.limit = Limit { per_second: 100_000.0, burst: 100_000, concurrent: 100 };
+            api.limit = Limit { per_second: 100_000.0, burst: 100_000, concurrent: 100, daily: None };
         }
         if self.has(Bug::NoBound) {
             api.max_body_bytes = usize::MAX;

@@ -1,0 +1,56 @@
+//! How every source stands, for the one who decides what is pulled next.
+
+use std::collections::BTreeMap;
+
+use tributary_core::Time;
+
+use super::Owner;
+use crate::{Store, StoreError};
+
+/// How a source stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How the last run ended, or `running`; empty if there was none.
+    pub outcome: String,
+    /// Who has it in hand, in words.
+    pub holder: Option<String>,
+    /// Its streams that are known.
+    pub streams: BTreeMap<String, StreamStanding>,
+}
+
+/// How a stream stands, all its parts taken together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamStanding {
+    /// When the last run began that was to pull it.
+    pub tried_at: Option<Time>,
+    /// Whether a part of it was never read to its end, or is in the middle of a span.
+    pub is_incomplete: bool,
+}
+
+impl Store {
+    /// How every source stands that was ever pulled, by id.
+    pub async fn standings(&self) -> Result<BTreeMap<String, Standing>, StoreError> {
+        let mut tx = self.read().await?;
+        let now = tx.now().await?;
+        let mut standings: BTreeMap<String, Standing> = BTreeMap::new();
+        let sql = "select s.name, coalesce(r.outcome, ''), l.owner, l.held_until from source s \
+            left join run r on r.id = (select max(id) from run where source = s.id) \
+            left join lease l on l.name = 'source ' || s.name";
+        for row in tx.fetch(sql, &[]).await? {
+            let owner = row.opt_text(2)?.as_deref().and_then(Owner::parse);
+            let has_run_out = row.opt_int(3)?.unwrap_or(0) <= now && !self.is_one_file();
+            let holder = owner.filter(|owner| !owner.is_dead() && !has_run_out).map(|owner| owner.words());
+            let standing = Standing { outcome: row.text(1)?, holder, streams: BTreeMap::new() };
+            standings.insert(row.text(0)?, standing);
+        }
+        let sql = "select s.name, t.stream, max(t.tried_at), \
+            sum(case when t.complete_at is null or t.resume is not null then 1 else 0 end) \
+            from stream_state t join source s on s.id = t.source group by s.name, t.stream";
+        for row in tx.fetch(sql, &[]).await? {
+            let tried_at = row.opt_int(2)?.map(Time);
+            let stream = StreamStanding { tried_at, is_incomplete: row.int(3)? > 0 };
+            standings.entry(row.text(0)?).or_default().streams.insert(row.text(1)?, stream);
+        }
+        Ok(standings)
+    }
+}
