@@ -24,8 +24,6 @@ use crate::pass::{Options, SourceRun, run_one};
 use crate::report::{Observer, Outcome, SourceReport};
 use crate::schedule::{Schedule, rest};
 
-/// How often requests, pauses and other daemons are looked for.
-const LOOK: Duration = Duration::from_secs(2);
 /// How long the daemon waits for a store that does not answer.
 const STORE_REST: Duration = Duration::from_secs(5);
 /// How often what came is worked out while sources are still being read.
@@ -42,6 +40,8 @@ pub struct Plan {
     pub rules: Rules,
     /// How many sources are pulled at a time.
     pub at_once: usize,
+    /// How often requests, pauses and other daemons are looked for.
+    pub look_every: Duration,
     /// How a pass runs.
     pub options: Options,
 }
@@ -226,7 +226,7 @@ impl Daemon {
         let (standings, planned) = (self.store.standings().await?, self.store.planned().await?);
         let mut sources: Vec<&ScheduledSource> = plan.sources.iter().collect();
         sources.sort_by_key(|source| Hash::of("turn", &[&self.name, &source.run.id]));
-        let mut next = Time(now.0 + LOOK.as_micros() as i64);
+        let mut next = Time(now.0 + plan.look_every.as_micros() as i64);
         for source in sources {
             let id = source.run.id.as_str();
             let planned = planned.get(id).cloned().unwrap_or_default();

@@ -241,7 +241,13 @@ async fn live(week: Week, seed: u64, weeks: u32) -> (Hash, BTreeMap<&'static str
     let store = sqlite().await;
     let options = Options { backfill: Some(Duration::from_mins(10)), ..Options::new(Arc::clone(&clock)) };
     let sources = patients.iter().map(Patient::scheduled).collect();
-    let plan = Plan { sources, rules: tributary_derive::Rules::default(), at_once: 3, options };
+    let plan = Plan {
+        sources,
+        rules: tributary_derive::Rules::default(),
+        at_once: 3,
+        look_every: Duration::from_mins(5),
+        options,
+    };
     let tally = Arc::new(Tally::default());
     let (mut changes, mut faults) = (Dice::new(seed, "changes", 0), Dice::new(seed, "faults", 0));
     let mut daemon = Daemon::start(&store, &plan, &tally);

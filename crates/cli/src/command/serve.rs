@@ -22,7 +22,7 @@ use crate::config::SourceConfig;
 use crate::connectors;
 use crate::failure::{Failure, Outcome};
 
-/// How often the configuration is looked at.
+/// How often the configuration is looked at, and what others ask of the daemon.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Serves until it is told to end.
@@ -93,6 +93,7 @@ fn plan_of(context: &Context, before: Option<&Plan>) -> Result<Plan, Failure> {
         sources: context.config.sources.iter().map(source).collect::<Result<_, Failure>>()?,
         rules: context.config.rules.clone(),
         at_once: daemon.at_once,
+        look_every: LOOK,
         options: Options {
             lease: daemon.lease,
             backfill: Some(daemon.backfill),

@@ -51,7 +51,7 @@ fn scheduled(vendor: &Vendor, id: &str, schedule: Option<Schedule>) -> Scheduled
 
 fn plan(clock: &Arc<dyn Fn() -> Time + Send + Sync>, sources: Vec<ScheduledSource>) -> Plan {
     let options = Options { backfill: Some(MINUTE * 10), ..Options::new(Arc::clone(clock)) };
-    Plan { sources, rules: Rules::default(), at_once: 4, options }
+    Plan { sources, rules: Rules::default(), at_once: 4, look_every: Duration::from_secs(30), options }
 }
 
 /// Remembers how passes ended.
@@ -144,10 +144,10 @@ async fn a_paused_source_rests_and_one_that_is_asked_for_is_pulled_at_once() {
     sleep(MINUTE * 60).await;
     assert_eq!((daemon.seen.count("crm"), daemon.seen.count("by hand")), (0, 0));
     store.ask("by hand", clock()).await.unwrap();
-    sleep(Duration::from_secs(5)).await;
+    sleep(MINUTE).await;
     assert_eq!((daemon.seen.count("crm"), daemon.seen.count("by hand")), (0, 1));
     store.resume("crm").await.unwrap();
-    sleep(Duration::from_secs(5)).await;
+    sleep(MINUTE).await;
     assert_eq!(daemon.stop().await.count("crm"), 1);
 }
 
