@@ -8,6 +8,8 @@ mod command_line;
 mod configuration;
 #[path = "all/connect.rs"]
 mod connect;
+#[path = "all/daemon.rs"]
+mod daemon;
 #[path = "all/flow.rs"]
 mod flow;
 #[path = "all/killed.rs"]

@@ -79,7 +79,7 @@ tributary.toml:1:2: unknown key `webhooks`
   |
 1 | [webhooks]
   |  ^^^^^^^^
-hint: expected one of: company, store, deals, journey, channels, teams, reps, models, learned",
+hint: expected one of: company, store, daemon, deals, journey, channels, teams, reps, models, learned",
     );
 }
 
@@ -186,6 +186,38 @@ tributary.toml:4:9: `15` is not a duration
 4 | every = "15"
   |         ^^^^
 hint: expected a number and a unit, such as 15m, 6h or 1d"#,
+    );
+}
+
+#[test]
+fn a_schedule_that_makes_no_sense_is_shown_where_it_stands() {
+    let source = "[[source]]\nid = \"a\"\nconnector = \"files\"\n";
+    check(
+        &format!("{source}cron = \"0 25 * * *\"\n"),
+        r#"
+tributary.toml:4:8: `0 25 * * *` can't be read: 25 is no hour, which is 0 to 23
+  |
+4 | cron = "0 25 * * *"
+  |        ^^^^^^^^^^^^
+hint: such as "0 6 * * 1-5": at six on workdays"#,
+    );
+    check(
+        &format!("{source}every = \"1h\"\nwindow = \"at night\"\n"),
+        r#"
+tributary.toml:5:10: `at night` is no part of a day
+  |
+5 | window = "at night"
+  |          ^^^^^^^^^^
+hint: expected two times such as 20:00-06:00"#,
+    );
+    check(
+        &format!("{source}every = \"1h\"\nstreams.touchs = {{ every = \"5m\" }}\n"),
+        r#"
+tributary.toml:5:9: the connector has no stream `touchs`
+  |
+5 | streams.touchs = { every = "5m" }
+  |         ^^^^^^
+hint: did you mean `touches`?"#,
     );
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
 
 mod deletes;
+mod due;
 mod faults;
 mod killed;
 mod quiet;
