@@ -192,6 +192,7 @@ impl Watcher for Log {
 
     fn derived(&self, outcome: &Result<Summary, DeriveError>) {
         match outcome {
+            Ok(summary) if *summary == Summary::default() => {}
             Ok(summary) => tracing::info!(records = summary.records, touches = summary.touches, "worked out"),
             Err(error) => tracing::error!(%error, "failed to work out what came"),
         }
