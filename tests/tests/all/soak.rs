@@ -266,9 +266,9 @@ async fn live(week: Week, seed: u64, weeks: u32) -> (Hash, BTreeMap<&'static str
             let part = faults.between(0.0, 3_500.0);
             sleep_until(began + HOUR * hour + Duration::from_secs_f64(part)).await;
             if faults.chance(0.5) {
-                daemon.die().await
+                daemon.die().await;
             } else {
-                daemon.stop().await
+                daemon.stop().await;
             }
             daemon = Daemon::start(&store, &plan, &tally);
         }

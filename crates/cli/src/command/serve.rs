@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tributary_answers::AnswerError;
 use tributary_derive::update::{DeriveError, Summary};
 use tributary_source::Meter;
+use tributary_store::Store;
 use tributary_store::work::Planned;
 use tributary_sync::{
     Event, Observer, Options, Outcome as Ended, Plan, ScheduledSource, ServeError, SourceReport, SourceRun,
@@ -30,13 +31,19 @@ pub(super) async fn run(global: &Global) -> Result<Outcome, Failure> {
     let context = Context::load(global)?;
     end_on_sigterm(&context.cancel)?;
     let store = sync::open(&context).await?;
-    let plan = plan_of(&context, None)?;
+    let plan = plan_of(&context, &store, None)?;
     if plan.sources.iter().all(|source| source.schedule.is_none() && source.streams.is_empty()) {
         tracing::warn!("no source has a schedule: write every = \"15m\" into a [[source]]");
     }
     let sources = plan.sources.len();
     let (sender, plan) = watch::channel(Arc::new(plan));
-    tokio::spawn(reload(global.clone(), context.store.clone(), sender, context.cancel.clone()));
+    tokio::spawn(reload(
+        global.clone(),
+        context.store.clone(),
+        store.clone(),
+        sender,
+        context.cancel.clone(),
+    ));
     tracing::info!(sources, process = std::process::id(), "serving");
     let served = tributary_sync::serve(&store, plan, Arc::new(Log), &context.cancel).await;
     store.close().await;
@@ -68,7 +75,7 @@ fn end_on_sigterm(cancel: &CancellationToken) -> Result<(), Failure> {
 }
 
 /// What the configuration asks for. Sources that are as they were `before` keep their connections and counts.
-fn plan_of(context: &Context, before: Option<&Plan>) -> Result<Plan, Failure> {
+fn plan_of(context: &Context, store: &Store, before: Option<&Plan>) -> Result<Plan, Failure> {
     let daemon = &context.config.daemon;
     let source = |configured: &SourceConfig| {
         let settings = configured.settings(&context.config)?;
@@ -95,6 +102,7 @@ fn plan_of(context: &Context, before: Option<&Plan>) -> Result<Plan, Failure> {
         at_once: daemon.at_once,
         look_every: LOOK,
         options: Options {
+            tokens: Arc::new(context.tokens(store)),
             lease: daemon.lease,
             backfill: Some(daemon.backfill),
             ..Options::new(Arc::new(sync::now))
@@ -104,7 +112,13 @@ fn plan_of(context: &Context, before: Option<&Plan>) -> Result<Plan, Failure> {
 
 /// Follows the configuration file: one that makes sense takes the place of the one before, one that does not is
 /// complained about and left alone.
-async fn reload(global: Global, store: String, plan: watch::Sender<Arc<Plan>>, stop: CancellationToken) {
+async fn reload(
+    global: Global,
+    address: String,
+    store: Store,
+    plan: watch::Sender<Arc<Plan>>,
+    stop: CancellationToken,
+) {
     let path: PathBuf = config_path(&global).to_owned();
     let read = || std::fs::read(&path).ok();
     let mut seen = read();
@@ -121,11 +135,11 @@ async fn reload(global: Global, store: String, plan: watch::Sender<Arc<Plan>>, s
         }
         seen = found;
         let loaded = Context::load(&global).and_then(|context| {
-            if context.store != store {
+            if context.store != address {
                 return Err(Failure::usage("another store takes a new start of the daemon"));
             }
             let before = Arc::clone(&plan.borrow());
-            plan_of(&context, Some(&before))
+            plan_of(&context, &store, Some(&before))
         });
         match loaded {
             Ok(next) => {
