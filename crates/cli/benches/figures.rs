@@ -15,7 +15,7 @@ use tributary_core::{Currency, Time};
 use tributary_derive::{Rules, update};
 use tributary_engine::{By, Model, Policy, attribute, journeys};
 use tributary_sandbox::{OWN_DOMAIN, Plan};
-use tributary_source::{MemoryTokens, Settings};
+use tributary_source::Settings;
 use tributary_store::{Store, testkit};
 use tributary_sync::{Options, Silent, SourceRun};
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_hubspot::{HubSpot, SimulatedHubSpot};
 use tributary_sandbox::simulator::serve;
-use tributary_source::{Connector, MemoryTokens, Normalized, Record, Settings};
+use tributary_source::{Connector, Normalized, Record, Settings};
 use tributary_store::landing::Said;
 use tributary_store::{Store, testkit};
 use tributary_sync::{Options, Silent, SourceRun};

@@ -117,11 +117,17 @@ impl Zone {
         self.0.iana_name().unwrap_or("UTC")
     }
 
-    /// Minutes since midnight that a clock on the wall shows at an instant.
-    pub fn minute_of_day(&self, at: Time) -> u16 {
-        let Some(at) = at.timestamp() else { return 0 };
-        let local = self.0.to_datetime(at);
-        u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs())
+    /// What a clock on the wall shows at an instant, written as if it were UTC.
+    pub fn wall_clock(&self, at: Time) -> Time {
+        let shown = at.timestamp().and_then(|at| TimeZone::UTC.to_timestamp(self.0.to_datetime(at)).ok());
+        shown.map_or(at, |shown| Time(shown.as_microsecond()))
+    }
+
+    /// The instant at which a clock on the wall shows this: the first of two, or, where clocks are set forward over it,
+    /// as much later as they are.
+    pub fn at_wall_clock(&self, shown: Time) -> Time {
+        let local = shown.timestamp().map(|shown| TimeZone::UTC.to_datetime(shown));
+        local.and_then(|local| self.instant(local)).unwrap_or(shown)
     }
 
     /// The day that holds an instant: 23 to 25 hours of it where clocks change.

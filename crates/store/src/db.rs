@@ -12,7 +12,8 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{
-    AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction,
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Postgres, Row as _, Sqlite, SqlitePool,
+    Transaction,
 };
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -175,6 +176,7 @@ impl Database {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options = PgConnectOptions::from_str(url)
                 .map_err(|error| StoreError::open(url, error))?
+                .disable_statement_logging()
                 .statement_cache_capacity(STATEMENTS)
                 // Tables grow from nothing in one run: a plan made while they were small reads all of them later.
                 .options([
@@ -183,14 +185,17 @@ impl Database {
                     // last of them takes both, and they are pulled again.
                     ("synchronous_commit", "off"),
                     // A process that falls asleep while it writes must not keep all others waiting.
-                    ("idle_in_transaction_session_timeout", "20s"),
+                    ("idle_in_transaction_session_timeout", "5s"),
                 ]);
             // A pool would go on trying; a first connection says at once what is wrong.
             let first =
                 PgConnection::connect_with(&options).await.map_err(|error| StoreError::open(url, error))?;
             first.close().await?;
-            let pool =
-                PgPoolOptions::new().max_connections(12).acquire_timeout(PATIENCE).connect_lazy_with(options);
+            let pool = PgPoolOptions::new()
+                .max_connections(12)
+                .acquire_timeout(PATIENCE)
+                .acquire_slow_threshold(PATIENCE)
+                .connect_lazy_with(options);
             return Ok(Self::Postgres(pool));
         }
         let path = url.strip_prefix("sqlite:").map_or(url, |rest| rest.strip_prefix("//").unwrap_or(rest));
@@ -203,11 +208,12 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(30))
+            .disable_statement_logging()
             .statement_cache_capacity(STATEMENTS)
             .pragma("cache_size", "-32768")
             .pragma("temp_store", "memory");
         let open = |error| StoreError::open(path, error);
-        let pool = || SqlitePoolOptions::new().acquire_timeout(PATIENCE);
+        let pool = || SqlitePoolOptions::new().acquire_timeout(PATIENCE).acquire_slow_threshold(PATIENCE);
         let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
         let reader = pool().max_connections(4).connect_with(options).await.map_err(open)?;
         Ok(Self::Sqlite { writer, reader })
@@ -323,6 +329,14 @@ impl Tx {
         match self.link {
             Link::Sqlite(tx) => tx.commit().await?,
             Link::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Lets this transaction compute for a while between two statements.
+    pub(crate) async fn think_long(&mut self) -> Result<(), StoreError> {
+        if let Link::Postgres(_) = &self.link {
+            self.execute("set local idle_in_transaction_session_timeout = '5min'", &[]).await?;
         }
         Ok(())
     }

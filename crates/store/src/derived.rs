@@ -44,7 +44,9 @@ pub struct Derivation {
 impl Store {
     /// Begins to derive; nothing is visible until it is finished.
     pub async fn begin_derivation(&self) -> Result<Derivation, StoreError> {
-        Ok(Derivation { tx: self.begin().await? })
+        let mut tx = self.begin().await?;
+        tx.think_long().await?;
+        Ok(Derivation { tx })
     }
 
     /// The fingerprint of the rules that the derived rows were made with.

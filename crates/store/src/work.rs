@@ -103,11 +103,13 @@ impl Store {
         tx.commit().await
     }
 
-    /// Gives a lease back, unless somebody has taken it.
+    /// Gives a lease back. Fails with [`StoreError::LeaseLost`] if somebody has taken it.
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         let mut tx = self.database.begin_beside().await?;
         let sql = "update lease set owner = '', held_until = 0 where id = $1 and fence = $2";
-        tx.execute(sql, &[lease.id.into(), lease.fence.into()]).await?;
+        if tx.execute(sql, &[lease.id.into(), lease.fence.into()]).await? == 0 {
+            return Err(StoreError::LeaseLost);
+        }
         tx.commit().await
     }
 

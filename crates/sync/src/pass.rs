@@ -183,43 +183,50 @@ pub(crate) async fn run_one(
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> Result<SourceReport, StoreError> {
+    let lease = match store.take(&SourceRun::lease_name(&run.id), options.lease).await? {
+        Taken::Ours(lease) => lease,
+        Taken::By(who) => return Ok(SourceReport::ended(&run.id, Outcome::Busy { by: who })),
+    };
     observer.event(&run.id, Event::Started);
-    let report = Pass::run(store, run, options, observer, stop).await;
+    let report = Pass::run(store, &lease, run, options, observer, stop).await;
     observer.event(&run.id, Event::Ended);
     report
 }
 
 impl<'a> Pass<'a> {
-    /// Takes the source in hand, pulls it, and lets it go.
+    /// Pulls a source that was just taken in hand, and lets it go.
     async fn run(
         store: &Store,
+        lease: &Lease,
         run: &SourceRun,
         options: &Options,
         observer: &dyn Observer,
         stop: &CancellationToken,
     ) -> Result<SourceReport, StoreError> {
-        let lease = match store.take(&SourceRun::lease_name(&run.id), options.lease).await? {
-            Taken::Ours(lease) => lease,
-            Taken::By(who) => return Ok(SourceReport::ended(&run.id, Outcome::Busy { by: who })),
-        };
-        let held = store.under(&lease);
+        let held = store.under(lease);
         count(store, run, options).await?;
         let report = tokio::select! {
             report = Pass::pull(&held, run, options, observer, stop) => report,
-            lost = keep(store, &lease, run, options) => Err(lost),
+            lost = keep(store, lease, run, options) => Err(lost),
         };
-        let report = match report {
-            Err(error @ StoreError::LeaseLost) => {
-                return Ok(SourceReport::ended(&run.id, Outcome::Lost { message: error.to_string() }));
-            }
-            report => report?,
-        };
-        if let Outcome::Failed { next: NextStep::Reauthorize | NextStep::FixConfig, .. } = report.outcome {
+        if let Ok(SourceReport {
+            outcome: Outcome::Failed { next: NextStep::Reauthorize | NextStep::FixConfig, .. },
+            ..
+        }) = report
+        {
             run.disconnect();
         }
-        count(store, run, options).await?;
-        store.release(&lease).await?;
-        Ok(report)
+        // Whatever went wrong: if it is ours no more, what becomes of it is the other's to tell.
+        match store.release(lease).await {
+            Err(error @ StoreError::LeaseLost) => {
+                Ok(SourceReport::ended(&run.id, Outcome::Lost { message: error.to_string() }))
+            }
+            Err(error) => report.and(Err(error)),
+            Ok(()) => {
+                count(store, run, options).await?;
+                report
+            }
+        }
     }
 
     /// Pulls a source that is in hand.

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use cronexpr::{Crontab, MakeTimestamp, ParseOptions};
+use cronexpr::{Crontab, MakeTimestamp};
 use tributary_core::Time;
 use tributary_core::id::Hash;
 use tributary_core::time::{DAY_MICROS, Zone};
@@ -37,7 +37,11 @@ pub enum Cadence {
 #[derive(Clone)]
 pub struct Cron {
     text: String,
+    /// As the zone's clocks go: in both hours, where one comes twice.
     times: Crontab,
+    /// As a clock goes that is never set: in the hour that is left out, too.
+    shown: Crontab,
+    zone: Zone,
 }
 
 /// Hours of the day, from a minute to another, past midnight if that is the earlier one.
@@ -55,17 +59,34 @@ impl Cron {
         if text.split_whitespace().count() != 5 {
             return Err("expected five fields: minute, hour, day of month, month, day of week".to_owned());
         }
-        let times = cronexpr::parse_crontab_with(&format!("{text} {}", zone.name()), ParseOptions::default())
-            .map_err(|error| error.to_string())?;
-        Ok(Self { text: text.to_owned(), times })
+        let parse = |zone: &str| {
+            cronexpr::parse_crontab(&format!("{text} {zone}")).map_err(|error| {
+                // Its last line says what is wrong; those before show where.
+                let message = error.to_string();
+                message.lines().last().unwrap_or_default().trim_start_matches([' ', '^']).to_owned()
+            })
+        };
+        let (times, shown) = (parse(zone.name())?, parse("UTC")?);
+        Ok(Self { text: text.to_owned(), times, shown, zone: zone.clone() })
     }
 
-    /// The first of its times after an instant.
+    /// The first of its times after an instant. A time that clocks are set forward over is as much later as they are.
     fn after(&self, at: Time) -> Option<Time> {
-        let micros = MakeTimestamp::from_microsecond(at.0).ok()?;
-        let next = self.times.find_next(micros).ok()?;
-        Some(Time(next.timestamp().as_microsecond()))
+        let mut shown = self.zone.wall_clock(at);
+        let by_the_wall = loop {
+            shown = next(&self.shown, shown)?;
+            let instant = self.zone.at_wall_clock(shown);
+            if instant > at {
+                break instant;
+            }
+        };
+        next(&self.times, at).map(|by_the_zone| by_the_zone.min(by_the_wall))
     }
+}
+
+fn next(times: &Crontab, at: Time) -> Option<Time> {
+    let next = times.find_next(MakeTimestamp::from_microsecond(at.0).ok()?).ok()?;
+    Some(Time(next.timestamp().as_microsecond()))
 }
 
 impl fmt::Debug for Cron {
@@ -128,7 +149,7 @@ impl Schedule {
 
     /// Minutes since midnight, where the schedule is.
     fn minute(&self, at: Time) -> u16 {
-        self.zone.minute_of_day(at)
+        (self.zone.wall_clock(at).0.rem_euclid(DAY_MICROS) / MINUTE) as u16
     }
 
     /// The same for the same pull, whoever asks.

@@ -195,7 +195,7 @@ fn a_schedule_that_makes_no_sense_is_shown_where_it_stands() {
     check(
         &format!("{source}cron = \"0 25 * * *\"\n"),
         r#"
-tributary.toml:4:8: `0 25 * * *` can't be read: 25 is no hour, which is 0 to 23
+tributary.toml:4:8: `0 25 * * *` can't be read: value must be in range 0..=23; found 25
   |
 4 | cron = "0 25 * * *"
   |        ^^^^^^^^^^^^

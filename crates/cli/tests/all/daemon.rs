@@ -57,7 +57,10 @@ impl Stack {
             )
         };
         let sources: String = self.vendors.iter().enumerate().map(source).collect();
-        let text = format!("[store]\nurl = \"{}\"\n[daemon]\nlease = \"2s\"\n{sources}{more}", self.store);
+        let text = format!(
+            "[store]\nurl = \"{}\"\n[daemon]\nlease = \"2s\"\nat_once = 2\n{sources}{more}",
+            self.store
+        );
         std::fs::write(self.folder.path().join("tributary.toml"), text).unwrap();
     }
 

@@ -10,9 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tributary_core::fact::{Account, Fact};
 use tributary_core::{Time, id::Hash};
 use tributary_source::{
-    Connector, Counted, Covers, Cursor, Environment, Error, Finding, MemoryTokens, Mode, Next, NextStep,
-    Normalized, Page, Part, Problem, Reach, Record, Reject, Resume, Settings, Source, Span, Spec, Stream,
-    Task,
+    Connector, Counted, Covers, Cursor, Environment, Error, Finding, Mode, Next, NextStep, Normalized, Page,
+    Part, Problem, Reach, Record, Reject, Resume, Settings, Source, Span, Spec, Stream, Task,
 };
 use tributary_store::Store;
 use tributary_sync::{Event, Observer, Options, Outcome, Report, Silent, SourceReport, SourceRun, run};
