@@ -261,11 +261,10 @@ impl SyncedSource {
     fn of(report: &SourceReport) -> Self {
         let (outcome, message) = match &report.outcome {
             Ended::Ok => ("ok", None),
-            Ended::Failed { message, .. } => ("failed", Some(message.clone())),
+            Ended::Failed { message, .. } | Ended::Lost { message } => ("failed", Some(message.clone())),
             Ended::Paused { message, .. } => ("paused", Some(message.clone())),
             Ended::Partly { .. } => ("partly", None),
             Ended::Busy { by } => ("busy", Some(by.clone())),
-            Ended::Lost { message } => ("failed", Some(message.clone())),
             Ended::Interrupted { .. } => ("interrupted", None),
         };
         // The parts of a stream together, in the order they were pulled.
