@@ -13,9 +13,11 @@ mod column;
 mod layers;
 mod weights;
 
-use std::collections::HashMap;
+use std::mem::take;
 use std::ops::Range;
 
+use foldhash::fast::RandomState;
+use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 
 pub use crate::fact::{Direction, Outcome, Silent};
@@ -46,30 +48,20 @@ impl Term {
 
 /// The texts of a book, each once. Numbers follow first use and mean nothing outside this book.
 #[derive(Clone, Debug)]
-pub struct Terms {
-    texts: Vec<String>,
-    index: HashMap<String, Term>,
-}
+pub struct Terms(IndexSet<Box<str>, RandomState>);
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { texts: vec![String::new()], index: HashMap::new() }
+        // The number 0 is that of no text.
+        Self(IndexSet::from_iter([Box::default()]))
     }
 }
 
 impl Terms {
     /// The number of a text, given now if it is new; blank text is [`Term::NONE`].
     pub fn intern(&mut self, text: &str) -> Term {
-        if text.is_empty() {
-            return Term::NONE;
-        }
-        if let Some(term) = self.index.get(text) {
-            return *term;
-        }
-        let term = Term(self.texts.len() as u32);
-        self.texts.push(text.to_owned());
-        self.index.insert(text.to_owned(), term);
-        term
+        let number = self.0.get_index_of(text).unwrap_or_else(|| self.0.insert_full(text.into()).0);
+        Term(number as u32)
     }
 
     /// The number of an optional text.
@@ -77,9 +69,9 @@ impl Terms {
         text.map_or(Term::NONE, |text| self.intern(text))
     }
 
-    /// The number of a text that may not be known.
+    /// The number of a text that may not be known; none of blank text.
     pub fn find(&self, text: &str) -> Option<Term> {
-        self.index.get(text).copied()
+        self.0.get_index_of(text).map(|number| Term(number as u32)).filter(|term| !term.is_none())
     }
 
     /// The text of a number, `None` for [`Term::NONE`].
@@ -87,17 +79,17 @@ impl Terms {
     /// Panics on [`Term::UNREAD`]: the question did not say that it needs this name.
     pub fn get(&self, term: Term) -> Option<&str> {
         assert!(term != Term::UNREAD, "the name was not loaded: the question's columns lack it");
-        if term.is_none() { None } else { self.texts.get(term.0 as usize).map(String::as_str) }
+        if term.is_none() { None } else { self.0.get_index(term.0 as usize).map(|text| &**text) }
     }
 
     /// How many numbers are in use, [`Term::NONE`] included.
     pub fn len(&self) -> usize {
-        self.texts.len()
+        self.0.len()
     }
 
     /// Whether no text is known.
     pub fn is_empty(&self) -> bool {
-        self.texts.len() == 1
+        self.len() == 1
     }
 }
 
@@ -238,6 +230,14 @@ impl Touches {
         self.weight.push(touch.weight);
     }
 
+    /// Makes room for so many more, in these columns.
+    fn reserve(&mut self, more: usize, columns: Columns) {
+        self.at.reserve(more);
+        for (_, terms) in self.terms_mut().into_iter().filter(|(column, _)| columns.has(*column)) {
+            terms.reserve(more);
+        }
+    }
+
     /// The columns of terms.
     fn terms(&self) -> [(Column, &Vec<Term>); 7] {
         [
@@ -312,15 +312,22 @@ impl Translation {
         Self(known)
     }
 
+    #[inline]
     fn translate(&mut self, term: Term, from: &Terms, to: &mut Terms) -> Term {
+        match self.0.get(term.0 as usize) {
+            Some(known) if *known != Term::UNREAD => *known,
+            _ => self.ask(term, from, to),
+        }
+    }
+
+    #[cold]
+    fn ask(&mut self, term: Term, from: &Terms, to: &mut Terms) -> Term {
         if term == Term::UNREAD {
             return term;
         }
-        let known = &mut self.0[term.0 as usize];
-        if *known == Term::UNREAD {
-            *known = from.get(term).map_or(Term::NONE, |text| to.intern(text));
-        }
-        *known
+        let known = from.get(term).map_or(Term::NONE, |text| to.intern(text));
+        self.0[term.0 as usize] = known;
+        known
     }
 }
 
@@ -339,73 +346,124 @@ impl Book {
 
     /// Appends some accounts of another book, with the columns that this one has.
     pub fn append(&mut self, from: &Self, accounts: Range<usize>, translation: &mut Translation) {
-        let accounts = &from.accounts[accounts];
-        let (Some(first), Some(last)) = (accounts.first(), accounts.last()) else { return };
-        let (people, deals) = (first.people.start..last.people.end, first.deals.start..last.deals.end);
-        let touches = first.touches.start..last.touches.end;
-        let (to_people, to_deals, to_touches) = (self.people.len(), self.deals.len(), self.touches.len());
-        let terms = &mut self.terms;
-        let mut moved = |term: Term| translation.translate(term, &from.terms, terms);
-        let person = |row: u32| row - people.start as u32 + to_people as u32;
+        let Some(part) = Part::of(from, accounts) else { return };
+        self.append_touches(from, &part, translation);
+        let deals = from.deals[part.deals.clone()].iter().cloned();
+        let accounts = from.accounts[part.accounts.clone()].iter().cloned();
+        self.append_rows(from, &part, (deals, accounts), translation);
+    }
 
-        let columns = self.columns;
-        for ((column, to), (_, from)) in self.touches.terms_mut().into_iter().zip(from.touches.terms()) {
+    /// As [`append`](Self::append), but takes lists out of the other book's rows where that copies them.
+    pub fn take(&mut self, from: &mut Self, accounts: Range<usize>, translation: &mut Translation) {
+        let Some(part) = Part::of(from, accounts) else { return };
+        self.append_touches(from, &part, translation);
+        let (mut all_deals, mut all_accounts) = (take(&mut from.deals), take(&mut from.accounts));
+        let deals = all_deals[part.deals.clone()].iter_mut().map(|deal| Deal {
+            stages: take(&mut deal.stages),
+            committee: take(&mut deal.committee),
+            attributes: take(&mut deal.attributes),
+            ..deal.clone()
+        });
+        let accounts = all_accounts[part.accounts.clone()].iter_mut();
+        let accounts = accounts.map(|it| Account { attributes: take(&mut it.attributes), ..it.clone() });
+        self.append_rows(from, &part, (deals, accounts), translation);
+        (from.deals, from.accounts) = (all_deals, all_accounts);
+    }
+
+    fn append_touches(&mut self, from: &Self, part: &Part, translation: &mut Translation) {
+        let (columns, rows, t) = (self.columns, part.touches.clone(), &from.touches);
+        let terms = &mut self.terms;
+        for ((column, to), (_, numbers)) in self.touches.terms_mut().into_iter().zip(t.terms()) {
             if columns.has(column) {
-                to.extend(from[touches.clone()].iter().map(|term| moved(*term)));
+                let numbers = numbers[rows.clone()].iter();
+                to.extend(numbers.map(|term| translation.translate(*term, &from.terms, terms)));
             }
         }
-        let (to, t) = (&mut self.touches, &from.touches);
-        to.at.extend_from_slice(&t.at[touches.clone()]);
-        to.weight.append(&t.weight, touches.clone());
+        let to = &mut self.touches;
+        to.at.extend_from_slice(&t.at[rows.clone()]);
+        to.weight.append(&t.weight, rows.clone());
         if columns.has(Column::Id) {
-            to.id.extend_from_slice(&t.id[touches.clone()]);
+            to.id.extend_from_slice(&t.id[rows.clone()]);
         }
         if columns.has(Column::Person) {
-            let rows = t.person[touches.clone()].iter();
-            to.person.extend(rows.map(|row| if *row == NOBODY { NOBODY } else { person(*row) }));
+            let person = part.person(self.people.len());
+            let people = t.person[rows.clone()].iter();
+            to.person.extend(people.map(|row| if *row == NOBODY { NOBODY } else { person(*row) }));
         }
         if columns.has(Column::Direction) {
-            to.direction.extend_from_slice(&t.direction[touches.clone()]);
+            to.direction.extend_from_slice(&t.direction[rows]);
         }
+    }
 
-        let pairs = |list: &[(Term, Term)], moved: &mut dyn FnMut(Term) -> Term| {
-            list.iter().map(|(name, value)| (moved(*name), moved(*value))).collect::<Vec<_>>()
-        };
-        self.people.extend(from.people[people.clone()].iter().map(|it| Person {
-            key: moved(it.key),
-            label: moved(it.label),
-            role: moved(it.role),
-            ..it.clone()
-        }));
-        self.deals.extend(from.deals[deals.clone()].iter().map(|it| {
-            let member = |it: &Member| Member { person: person(it.person), role: moved(it.role), ..*it };
-            let committee = it.committee.iter().map(member).collect();
-            Deal {
-                id: it.id,
-                key: moved(it.key),
-                label: moved(it.label),
-                amount: it.amount,
-                created_at: it.created_at,
-                closed_at: it.closed_at,
-                outcome: it.outcome,
-                stage: moved(it.stage),
-                owner: moved(it.owner),
-                pipeline: moved(it.pipeline),
-                stages: it.stages.iter().map(|(stage, at)| (moved(*stage), *at)).collect(),
-                committee,
-                attributes: pairs(&it.attributes, &mut moved),
+    /// Appends all but the touches, which are appended already. Deals and accounts come as they are in the other book.
+    fn append_rows(
+        &mut self,
+        from: &Self,
+        part: &Part,
+        (deals, accounts): (impl Iterator<Item = Deal>, impl Iterator<Item = Account>),
+        translation: &mut Translation,
+    ) {
+        let to_touches = self.touches.len() - part.touches.len();
+        let (to_people, to_deals) = (self.people.len(), self.deals.len());
+        let terms = &mut self.terms;
+        let mut moved = |term: &mut Term| *term = translation.translate(*term, &from.terms, terms);
+        let pairs = |list: &mut [(Term, Term)], moved: &mut dyn FnMut(&mut Term)| {
+            for (name, value) in list {
+                moved(name);
+                moved(value);
             }
+        };
+        let person = part.person(to_people);
+        self.people.extend(from.people[part.people.clone()].iter().cloned().map(|mut it| {
+            [&mut it.key, &mut it.label, &mut it.role].into_iter().for_each(&mut moved);
+            it
+        }));
+        self.deals.extend(deals.map(|mut it| {
+            let own = [&mut it.key, &mut it.label, &mut it.stage, &mut it.owner, &mut it.pipeline];
+            own.into_iter().for_each(&mut moved);
+            it.stages.iter_mut().for_each(|(stage, _)| moved(stage));
+            for member in &mut it.committee {
+                member.person = person(member.person);
+                moved(&mut member.role);
+            }
+            pairs(&mut it.attributes, &mut moved);
+            it
         }));
         let shift =
             |range: &Range<usize>, from: usize, to: usize| range.start - from + to..range.end - from + to;
-        self.accounts.extend(accounts.iter().map(|it| Account {
-            id: it.id,
-            key: moved(it.key),
-            label: moved(it.label),
-            touches: shift(&it.touches, touches.start, to_touches),
-            people: shift(&it.people, people.start, to_people),
-            deals: shift(&it.deals, deals.start, to_deals),
-            attributes: pairs(&it.attributes, &mut moved),
+        self.accounts.extend(accounts.map(|mut it| {
+            [&mut it.key, &mut it.label].into_iter().for_each(&mut moved);
+            pairs(&mut it.attributes, &mut moved);
+            Account {
+                touches: shift(&it.touches, part.touches.start, to_touches),
+                people: shift(&it.people, part.people.start, to_people),
+                deals: shift(&it.deals, part.deals.start, to_deals),
+                ..it
+            }
         }));
+    }
+}
+
+/// Some accounts of a book, and the rows that are theirs.
+struct Part {
+    accounts: Range<usize>,
+    touches: Range<usize>,
+    people: Range<usize>,
+    deals: Range<usize>,
+}
+
+impl Part {
+    /// `None` of no account.
+    fn of(book: &Book, accounts: Range<usize>) -> Option<Self> {
+        let own = &book.accounts[accounts.clone()];
+        let (first, last) = (own.first()?, own.last()?);
+        let (touches, people) = (first.touches.start..last.touches.end, first.people.start..last.people.end);
+        Some(Self { accounts, touches, people, deals: first.deals.start..last.deals.end })
+    }
+
+    /// What a row of people becomes in a book that had so many before.
+    fn person(&self, before: usize) -> impl Fn(u32) -> u32 + use<> {
+        let first = self.people.start as u32;
+        move |row| row - first + before as u32
     }
 }

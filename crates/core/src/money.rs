@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
-pub use split::{Even, MostlyEven, Splitter, split};
+pub use split::{Even, MostlyEven, Splitter, split, total_weight};
 
 /// A currency: three upper-case letters of ISO 4217.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -339,7 +339,7 @@ proptest! {
         let columns = columns(bits);
         let mut assembly = Assembly::new(&keys, columns);
         for chunk in assembly.order().to_vec() {
-            assembly.add(chunk, &chunks[chunk]).unwrap();
+            assembly.add(chunk, chunks[chunk].read(columns).unwrap());
         }
         let mut by_hand = Book::with_columns(columns);
         for (key, index) in expected {

@@ -2,8 +2,9 @@
 //!
 //! Not responsible for which accounts stand in which chunk: that is `derive`.
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tributary_core::book::{Assembly, Book, Chunk, ChunkError, Column, Columns, Keys};
 use tributary_core::id::Hash;
 
@@ -14,7 +15,7 @@ use crate::{Store, StoreError};
 /// Columns of a chunk have ids of their own, so many times the chunk's.
 const COLUMNS: i64 = 64;
 
-/// Chunks that are read from the store while earlier ones are still being unpacked.
+/// Chunks that are read and unpacked while an earlier one is still being laid after the others.
 const AHEAD: usize = 4;
 
 /// A chunk by where it stands.
@@ -40,22 +41,24 @@ impl Store {
         let mut assembly = Assembly::new(&keys, columns);
         drop(keys);
         let order = assembly.order().to_vec();
-        // The next chunks are read while this one is unpacked.
-        let (sender, mut receiver) = mpsc::channel::<(usize, Chunk)>(AHEAD);
-        let unpacking = spawn_blocking(move || {
-            while let Some((index, chunk)) = receiver.blocking_recv() {
-                assembly.add(index, &chunk)?;
+        // The next chunks are read and unpacked while this one is laid after the others.
+        let (sender, mut receiver) = mpsc::channel::<(usize, JoinHandle<Result<Book, ChunkError>>)>(AHEAD);
+        let runtime = Handle::current();
+        let laying = spawn_blocking(move || {
+            while let Some((index, unpacking)) = receiver.blocking_recv() {
+                assembly.add(index, runtime.block_on(unpacking).map_err(damaged)?.map_err(damaged)?);
             }
-            Ok::<_, ChunkError>(assembly.finish())
+            Ok(assembly.finish())
         });
         for index in order {
             let chunk = tx.chunk(chunks[index].id, columns).await?;
-            if sender.send((index, chunk)).await.is_err() {
+            let unpacking = spawn_blocking(move || chunk.read(columns));
+            if sender.send((index, unpacking)).await.is_err() {
                 break;
             }
         }
         drop(sender);
-        unpacking.await.map_err(damaged)?.map_err(damaged)
+        laying.await.map_err(damaged)?
     }
 
     /// A hash of the whole book, whichever chunks hold it.

@@ -12,6 +12,7 @@ use super::{Account, Book, Column, Columns, Deal, Direction, Keys, Member, NOBOD
 use crate::id::{AccountId, DealId, Hash, PersonId, TouchId};
 use crate::money::{Currency, Money};
 use pack::{Packer, Unpacker, damaged, unpack};
+use zstd::bulk::Decompressor;
 
 /// Why bytes are not a chunk.
 #[derive(Debug, thiserror::Error)]
@@ -60,16 +61,19 @@ impl Chunk {
 
     /// What names the entries, without reading more than that.
     pub fn keys(&self) -> Result<Keys, ChunkError> {
-        let bytes = unpack(self.column(Column::Accounts)?)?;
+        let mut unpacking = Decompressor::new().map_err(damaged)?;
+        let bytes = unpack(self.column(Column::Accounts)?, &mut unpacking)?;
         read_keys(&mut Unpacker(&bytes)).map(|(keys, _)| keys)
     }
 
     /// Reads the columns that are asked for. What else the chunk holds need not be there.
     pub fn read(&self, columns: Columns) -> Result<Book, ChunkError> {
         let mut book = Book::with_columns(columns);
-        let rows = read_accounts(&mut book, &unpack(self.column(Column::Accounts)?)?)?;
+        let mut unpacking = Decompressor::new().map_err(damaged)?;
+        let mut unpack = |column: Column| unpack(self.column(column)?, &mut unpacking);
+        let rows = read_accounts(&mut book, &unpack(Column::Accounts)?)?;
         for column in columns.iter().filter(|column| *column != Column::Accounts) {
-            let bytes = unpack(self.column(column)?)?;
+            let bytes = unpack(column)?;
             let mut from = Unpacker(&bytes);
             let named = &mut book.terms;
             match column {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Book, Chunk, ChunkError, Columns, Translation};
+use super::{Book, Columns, Translation};
 use crate::id::Hash;
 
 /// What names a chunk's entries, and which entries of earlier layers are no more.
@@ -71,6 +71,8 @@ impl Merged {
 }
 
 /// Puts the newest of all chunks together into one book.
+///
+/// Chunks may be read in any order and by many threads; they are added in one order, which fixes the book.
 #[derive(Debug)]
 pub struct Assembly {
     book: Book,
@@ -105,21 +107,23 @@ impl Assembly {
         &self.order
     }
 
-    /// Adds the next chunk of the order.
-    pub fn add(&mut self, chunk: usize, body: &Chunk) -> Result<(), ChunkError> {
-        let from = body.read(self.book.columns)?;
+    /// Adds the next chunk of the order, read with the columns of the book.
+    pub fn add(&mut self, chunk: usize, from: Book) {
+        if self.done == 0 {
+            // Chunks are of about one size; a column that grows is copied again and again.
+            self.book.touches.reserve(from.touches.len() * self.order.len(), self.book.columns);
+        }
         let translation = Translation::of(&from.terms);
         self.open.insert(chunk as u32, (from, translation));
         while let Some(run) = Merged::runs(&self.entries[self.done..]).next() {
             let (chunk, first) = (run[0].chunk, run[0].row as usize);
             let Some((from, translation)) = self.open.get_mut(&chunk) else { break };
-            self.book.append(from, first..first + run.len(), translation);
+            self.book.take(from, first..first + run.len(), translation);
             self.done += run.len();
             if self.until[chunk as usize] <= self.done {
                 self.open.remove(&chunk);
             }
         }
-        Ok(())
     }
 
     /// The book, once all chunks of the order are added.

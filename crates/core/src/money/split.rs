@@ -52,34 +52,67 @@ pub struct Splitter {
     order: Vec<u32>,
 }
 
-/// Shares are told apart by the highest bits of what they lack first.
-const BUCKET_BITS: u32 = 6;
+/// Shares that lack about the same: told apart by the highest bits of what they lack.
+#[derive(Clone, Copy)]
+struct Buckets {
+    shift: u32,
+}
+
+impl Buckets {
+    const BITS: u32 = 6;
+    const COUNT: usize = 1 << Self::BITS;
+
+    /// Of shares that lack no more than this.
+    fn of(most: u64) -> Self {
+        Self { shift: (u64::BITS - most.leading_zeros()).saturating_sub(Self::BITS) }
+    }
+
+    fn of_lack(self, lack: u64) -> usize {
+        (lack >> self.shift) as usize % Self::COUNT
+    }
+}
+
+/// Adds weights up, in four strands that do not wait for each other.
+pub fn total_weight(weights: &[f64]) -> f64 {
+    let (fours, rest) = weights.as_chunks::<4>();
+    let mut strands = [0.0; 4];
+    for four in fours {
+        for (strand, weight) in strands.iter_mut().zip(four) {
+            *strand += weight;
+        }
+    }
+    strands.iter().chain(rest).sum()
+}
 
 impl Splitter {
     /// Appends one share per weight to `out`. See [`split`](fn@split).
     pub fn split(&mut self, amount: i64, weights: &[f64], out: &mut Vec<i64>) -> bool {
+        self.split_scaled(amount, weights, 1.0, out)
+    }
+
+    /// As [`split`](Self::split) does if each weight is multiplied by a factor before.
+    pub fn split_scaled(&mut self, amount: i64, weights: &[f64], factor: f64, out: &mut Vec<i64>) -> bool {
         let start = out.len();
-        let Some(scale) = Scale::of(weights.iter().sum()) else {
-            out.resize(start + weights.len(), 0);
-            return false;
-        };
+        out.resize(start + weights.len(), 0);
+        let Some(scale) = Scale::of(total_weight(weights) * factor) else { return false };
         self.steps.clear();
-        self.steps.extend(weights.iter().map(|weight| scale.steps(*weight)));
+        self.steps.extend(weights.iter().map(|weight| scale.steps(weight * factor)));
         let division = Division::new(amount.unsigned_abs(), self.steps.iter().sum());
         self.lacking.resize(weights.len(), 0);
-        out.resize(start + weights.len(), 0);
         let shares = &mut out[start..];
-        let mut left = division.magnitude;
+        let buckets = Buckets::of(division.whole);
+        let (mut left, mut counts) = (division.magnitude, [0_u32; Buckets::COUNT]);
         for ((step, lack), share) in self.steps.iter().zip(&mut self.lacking).zip(shares.iter_mut()) {
             let (units, rest) = division.share(*step);
             left -= units;
             *share = units as i64;
             *lack = division.whole - rest;
+            counts[buckets.of_lack(*lack)] += 1;
         }
         // What is left goes to those that lack least. The remainders add up to `left` wholes, and each is less than
         // one: more shares than `left` lack less than a whole.
         if left > 0 {
-            self.give(left as u32, division.whole, shares);
+            self.give(left as u32, buckets, &counts, shares);
         }
         if amount < 0 {
             // The one amount that has no opposite is its own: i64::MIN.
@@ -92,22 +125,16 @@ impl Splitter {
 
     /// Gives one unit each to the so many shares that lack least; of those that lack the same, to the earliest.
     ///
-    /// Counts what lacks about the same, so that only a few are compared with each other.
-    fn give(&mut self, left: u32, most: u64, shares: &mut [i64]) {
-        let shift = (u64::BITS - most.leading_zeros()).saturating_sub(BUCKET_BITS);
-        let bucket = |lack: u64| (lack >> shift) as usize % (1 << BUCKET_BITS);
-        let mut counts = [0_u32; 1 << BUCKET_BITS];
-        for lack in &self.lacking {
-            counts[bucket(*lack)] += 1;
-        }
-        let (mut last, mut left) = (0, left);
+    /// It is known how many lack about the same, so that only a few are compared with each other.
+    fn give(&mut self, mut left: u32, buckets: Buckets, counts: &[u32; Buckets::COUNT], shares: &mut [i64]) {
+        let mut last = 0;
         while counts[last] < left {
             left -= counts[last];
             last += 1;
         }
         self.order.clear();
         for (place, (share, lack)) in shares.iter_mut().zip(&self.lacking).enumerate() {
-            let own = bucket(*lack);
+            let own = buckets.of_lack(*lack);
             *share += i64::from(own < last);
             if own == last {
                 self.order.push(place as u32);
@@ -244,7 +271,7 @@ impl Division {
         };
         // Below 2^50 the guess is at most one off. Both products may overflow; their difference does not, so it is
         // right all the same.
-        let units = (rough * step as f64) as i64 as u64;
+        let units = (rough * step as i64 as f64) as i64 as u64;
         let rest = self.magnitude.wrapping_mul(step).wrapping_sub(units.wrapping_mul(self.whole)) as i64;
         if rest < 0 {
             (units - 1, (rest + self.whole as i64) as u64)

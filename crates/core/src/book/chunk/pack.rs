@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::ops::{BitOrAssign, Shl};
 
+use zstd::bulk::Decompressor;
+
 use super::ChunkError;
 use crate::book::{Term, Terms};
 use crate::id::Hash;
@@ -136,8 +138,8 @@ impl Packer {
     }
 }
 
-/// The bytes of a column.
-pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>, ChunkError> {
+/// The bytes of a column. What unpacks is made once for many of them.
+pub(super) fn unpack(packed: &[u8], unpacking: &mut Decompressor<'_>) -> Result<Vec<u8>, ChunkError> {
     let (format, rest) = packed.split_first().ok_or_else(|| damaged("empty"))?;
     if *format != FORMAT {
         return Err(ChunkError::Format(*format));
@@ -151,7 +153,7 @@ pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>, ChunkError> {
     if length > body.len().saturating_mul(MOST_FOR_A_BYTE) {
         return Err(damaged("a column differs in length"));
     }
-    let out = zstd::bulk::decompress(body, length).map_err(damaged)?;
+    let out = unpacking.decompress(body, length).map_err(damaged)?;
     if out.len() == length { Ok(out) } else { Err(damaged("a column differs in length")) }
 }
 
