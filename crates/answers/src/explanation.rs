@@ -196,14 +196,14 @@ fn why(journeys: &Journeys<'_>, journey: &Journey, model: &Splitter) -> Option<T
     let Explained { probability, with, steps } = fitted.explain(journey)?;
     let rows = journeys.touches(journey).iter();
     let touches = rows.zip(steps).map(|(row, step)| Without {
-        at: journeys.book.touches.at[*row as usize],
+        at: journeys.book.touches.at[row],
         key: fitted.key(step.key).map(str::to_owned),
         weight: step.weight,
         probability_without: step.probability_without,
         without: step.without,
     });
     let touches = touches.collect();
-    Some(Thought { model: fitted.name.clone(), fitted_on: fitted.on, probability, with, touches })
+    Some(Thought { model: fitted.name.clone(), fitted_on: fitted.on(), probability, with, touches })
 }
 
 fn is_member(data: &Data, deal: usize, touch: usize) -> bool {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tributary_core::id::Hash;
 use tributary_core::{Currency, Time};
 use tributary_engine::journey::Journeys;
-use tributary_engine::{By, Choice, Policy, Splitter};
+use tributary_engine::{By, Choice, Policy, Splitter, ready};
 
 use crate::{AnswerError, Data};
 
@@ -53,8 +53,7 @@ impl Question {
         journeys: &Journeys<'_>,
         models: &[Choice],
     ) -> Result<Vec<Splitter>, AnswerError> {
-        let ready = |model: &Choice| model.ready(journeys, self.fit_on, &data.rates, self.currency);
-        Ok(models.iter().map(ready).collect::<Result<_, _>>()?)
+        Ok(ready(models, journeys, self.fit_on, &data.rates, self.currency)?)
     }
 
     /// The stamp of an answer under some models.

@@ -7,6 +7,7 @@ mod groups;
 mod sums;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use tributary_core::Currency;
@@ -14,6 +15,7 @@ use tributary_core::Currency;
 use crate::journey::{Goal, Journey, Journeys, ONE_LEAD, Value};
 use crate::model::{Known, Model};
 use crate::money::Rates;
+use crate::parallel::in_parallel;
 use crate::splitter::{Lesson, Splits};
 pub use groups::Grouped;
 pub(crate) use groups::{Groups, NOT_REACHED, Name};
@@ -167,6 +169,12 @@ where
     Grouped::new(journeys, by).attribute(&models, rates, reporting)
 }
 
+/// Fewer journeys are credited by one thread: another would take longer to begin.
+const FEWEST_JOURNEYS: usize = 1024;
+
+/// The most parts that journeys are divided into.
+const MOST_PARTS: usize = 16;
+
 /// What journeys are worth together, whatever the model.
 struct Totals {
     /// Minor units by journey; `None` where no rate converts it.
@@ -252,24 +260,47 @@ impl Grouped<'_> {
     }
 
     /// Adds every journey's credit up, once for each model.
-    fn credit<S: Sums>(&self, models: &[Splits<'_>], totals: &Totals, new: impl Fn() -> S) -> Vec<S> {
+    fn credit<S: Sums + Send>(
+        &self,
+        models: &[Splits<'_>],
+        totals: &Totals,
+        new: impl Fn() -> S + Sync,
+    ) -> Vec<S> {
         let journeys = self.journeys;
-        let mut all: Vec<_> = models.iter().map(|model| (model.bind(journeys), new())).collect();
         let mut rules = models.iter().filter_map(|model| model.rule());
         let asks_milestones = rules.clone().any(|model| model.milestones().next().is_some());
         let asks_ages = rules.any(Model::decays);
-        for (index, journey) in journeys.list.iter().enumerate() {
-            let Some(minor) = totals.minor[index] else { continue };
-            let (codes, runs) = self.of(index);
-            let known = Known {
-                until: asks_milestones.then(|| self.until(index)),
-                at: asks_ages.then(|| self.at(index)),
-            };
-            for (bound, sums) in &mut all {
-                sums.add(minor, codes, runs, bound.shape(journeys, journey, known));
+        let parts = in_parallel(self.threads, &self.parts(), |part| {
+            let mut all: Vec<_> = models.iter().map(|model| (model.bind(journeys), new())).collect();
+            for index in part.clone() {
+                let Some(minor) = totals.minor[index] else { continue };
+                let (codes, runs) = self.of(index);
+                let known = Known {
+                    until: asks_milestones.then(|| self.until(index)),
+                    ages: asks_ages.then(|| self.ages(index)),
+                };
+                for (bound, sums) in &mut all {
+                    sums.add(minor, codes, runs, bound.shape(journeys, &journeys.list[index], known));
+                }
             }
+            all.into_iter().map(|(_, sums)| sums).collect::<Vec<_>>()
+        });
+        let mut parts = parts.into_iter();
+        let mut all = parts.next().unwrap_or_default();
+        for part in parts {
+            all.iter_mut().zip(part).for_each(|(sums, part)| sums.add_all(part));
         }
-        all.into_iter().map(|(_, sums)| sums).collect()
+        all
+    }
+
+    /// The journeys in parts that may be credited at the same time. They depend on nothing but the journeys, since
+    /// sums without rounding depend on them.
+    ///
+    /// More parts would be no quicker: each has sums of its own, which take room and are added up at last.
+    fn parts(&self) -> Vec<Range<usize>> {
+        let journeys = self.journeys.list.len();
+        let parts = (journeys / (FEWEST_JOURNEYS + 4 * self.len())).clamp(1, MOST_PARTS);
+        (0..parts).map(|part| part * journeys / parts..(part + 1) * journeys / parts).collect()
     }
 }
 

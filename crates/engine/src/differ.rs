@@ -176,7 +176,7 @@ pub fn differ(
             }
             let rules = [seen.rules[0][place].as_slice(), seen.rules[1][place].as_slice()];
             let pair = number(&mut pairs, rules);
-            let group = groups.of(journeys, journey, *row as usize) as usize;
+            let group = groups.of(journeys, journey, row) as usize;
             sums.entry((group, pair)).or_default().add(index, credit);
             totals.entry(pair).or_default().add(index, credit);
             let change = credit[1] - credit[0];

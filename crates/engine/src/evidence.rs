@@ -29,6 +29,7 @@ use tributary_core::time::Zone;
 use crate::credit::By;
 use crate::journey::{Goal, Journeys, Policy, journeys, null_journeys};
 use crate::money::Rates;
+use crate::parallel::{cores, in_parallel};
 use crate::splitter::Choice;
 use case::{Candidate, Case, Kind, moved};
 use drift::Drift;
@@ -137,8 +138,9 @@ pub fn gather(
     effort: Effort,
     told: &(dyn Fn(usize, usize) + Sync),
 ) -> Evidence {
-    let case = Case::new(found, by, rates, reporting);
-    let candidates = candidates(&case, found, models, rates, reporting);
+    let nulls = null_journeys(found);
+    let case = Case::new((found, &nulls), by, rates, reporting);
+    let candidates = candidates(&case, (found, &nulls), models, rates, reporting);
     let cut = Cut::of(&case);
     let earlier = cut.as_ref().map(|cut| (cut.earlier(&case), cut.later_worth(&case)));
     let replicates = Replicates::new(&case, effort.seed, effort.replicates);
@@ -148,8 +150,9 @@ pub fn gather(
         .map(|days| {
             let policy = Policy { lookback_days: Some(f64::from(days)), ..found.policy.clone() };
             let narrow = journeys(found.book, &policy);
-            let case = Case::new(&narrow, by, rates, reporting);
-            let candidates = self::candidates(&case, &narrow, models, rates, reporting);
+            let both = (&narrow, &null_journeys(&narrow));
+            let case = Case::new(both, by, rates, reporting);
+            let candidates = self::candidates(&case, both, models, rates, reporting);
             (days, case, candidates)
         })
         .collect();
@@ -161,7 +164,7 @@ pub fn gather(
     let has_both =
         deals.iter().any(|path| case.is_won(*path)) && deals.iter().any(|path| !case.is_won(*path));
     let recovered: Vec<(Generator, Vec<Recovery>)> = if has_both {
-        in_parallel(&Generator::ALL, |generator| {
+        in_parallel(cores(), &Generator::ALL, |generator| {
             let chance = (effort.seed, effort.rounds);
             let scores = planted::recover(&case, &drawn, *generator, &candidates, chance);
             step();
@@ -171,41 +174,42 @@ pub fn gather(
         Vec::new()
     };
     let numbered: Vec<(usize, &Candidate)> = candidates.iter().enumerate().collect();
-    let judged: Vec<(ModelEvidence, Option<Vec<f64>>)> = in_parallel(&numbered, |(number, candidate)| {
-        let whole = candidate.shares(&case.paths);
-        let held_out = cut
-            .as_ref()
-            .zip(earlier.as_ref())
-            .map(|(cut, (earlier, worth))| cut.judge(&case, earlier, candidate, worth));
-        let by_generator: Vec<(Generator, Recovery)> =
-            recovered.iter().map(|(generator, scores)| (*generator, scores[*number])).collect();
-        let scores: Vec<Recovery> =
-            by_generator.iter().map(|(_, score)| *score).filter(|score| score.rounds > 0).collect();
-        let evidence = ModelEvidence {
-            name: candidate.name.clone(),
-            learns: matches!(candidate.kind, Kind::Learned(_)),
-            failed: candidate.failure(&case.paths),
-            held_out,
-            resampled: whole
+    let judged: Vec<(ModelEvidence, Option<Vec<f64>>)> =
+        in_parallel(cores(), &numbered, |(number, candidate)| {
+            let whole = candidate.shares(&case.paths);
+            let held_out = cut
                 .as_ref()
-                .map_or_else(Resampled::default, |whole| replicates.judge(&case, candidate, whole)),
-            drift: whole
-                .as_ref()
-                .map_or_else(Drift::default, |whole| drift::drift(&case, &quarters, candidate, whole)),
-            windows: windows
-                .iter()
-                .map(|(days, narrow, candidates)| {
-                    let shares = candidates[*number].shares(&narrow.paths);
-                    let both = whole.as_ref().zip(shares);
-                    (*days, both.map(|(whole, shares)| moved(whole, &case.align(narrow, &shares))))
-                })
-                .collect(),
-            recovery: planted::average(&scores),
-            by_generator,
-        };
-        step();
-        (evidence, whole)
-    });
+                .zip(earlier.as_ref())
+                .map(|(cut, (earlier, worth))| cut.judge(&case, earlier, candidate, worth));
+            let by_generator: Vec<(Generator, Recovery)> =
+                recovered.iter().map(|(generator, scores)| (*generator, scores[*number])).collect();
+            let scores: Vec<Recovery> =
+                by_generator.iter().map(|(_, score)| *score).filter(|score| score.rounds > 0).collect();
+            let evidence = ModelEvidence {
+                name: candidate.name.clone(),
+                learns: matches!(candidate.kind, Kind::Learned(_)),
+                failed: candidate.failure(&case.paths),
+                held_out,
+                resampled: whole
+                    .as_ref()
+                    .map_or_else(Resampled::default, |whole| replicates.judge(&case, candidate, whole)),
+                drift: whole
+                    .as_ref()
+                    .map_or_else(Drift::default, |whole| drift::drift(&case, &quarters, candidate, whole)),
+                windows: windows
+                    .iter()
+                    .map(|(days, narrow, candidates)| {
+                        let shares = candidates[*number].shares(&narrow.paths);
+                        let both = whole.as_ref().zip(shares);
+                        (*days, both.map(|(whole, shares)| moved(whole, &case.align(narrow, &shares))))
+                    })
+                    .collect(),
+                recovery: planted::average(&scores),
+                by_generator,
+            };
+            step();
+            (evidence, whole)
+        });
     let (models, wholes): (Vec<ModelEvidence>, Vec<Option<Vec<f64>>>) = judged.into_iter().unzip();
     let tau = |a: &Option<Vec<f64>>, b: &Option<Vec<f64>>| score::kendall(a.as_ref()?, b.as_ref()?);
     let agreement = wholes.iter().map(|a| wholes.iter().map(|b| tau(a, b)).collect()).collect();
@@ -235,14 +239,13 @@ pub fn gather(
 
 fn candidates(
     case: &Case,
-    found: &Journeys<'_>,
+    both: (&Journeys<'_>, &Journeys<'_>),
     models: &[Choice],
     rates: &Rates,
     reporting: Currency,
 ) -> Vec<Candidate> {
-    let nulls = null_journeys(found);
     let one = |model: &Choice| match model {
-        Choice::Rule(model) => case.rule((found, &nulls), model, rates, reporting),
+        Choice::Rule(model) => case.rule(both, model, rates, reporting),
         Choice::Learned { name, method } => {
             Candidate { name: name.clone(), kind: Kind::Learned(method.clone()) }
         }
@@ -283,31 +286,4 @@ fn markov_order(models: &[ModelEvidence]) -> Option<String> {
         }
     }
     best.map(|(_, name)| name.to_owned())
-}
-
-/// The results of a pure function over some items, in their order, by as many threads as the machine has cores.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len().max(1));
-    let next = AtomicUsize::new(0);
-    let take = || {
-        let mut done = Vec::new();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(place) else { return done };
-            done.push((place, work(item)));
-        }
-    };
-    let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(take)).collect();
-        let mut all = take();
-        for worker in workers {
-            match worker.join() {
-                Ok(done) => all.extend(done),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        all
-    });
-    all.sort_by_key(|(place, _)| *place);
-    all.into_iter().map(|(_, result)| result).collect()
 }

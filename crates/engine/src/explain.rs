@@ -48,10 +48,8 @@ where
         Worth::Unconverted(_) => 0,
     };
     let rows = journeys.touches(journey);
-    let mut touches: Vec<Touch> = rows
-        .iter()
-        .map(|row| Touch { row: *row as usize, credits: Vec::with_capacity(models.len()) })
-        .collect();
+    let mut touches: Vec<Touch> =
+        rows.iter().map(|row| Touch { row, credits: Vec::with_capacity(models.len()) }).collect();
     let mut weights = Vec::new();
     for model in models {
         let mut rules = vec![Vec::new(); rows.len()];

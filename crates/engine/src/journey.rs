@@ -5,6 +5,7 @@
 //! gone before positions and milestones are found. Not responsible for weights: that is a model.
 
 mod null;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -16,6 +17,7 @@ use tributary_core::time::{Span, Time};
 use tributary_core::{Money, book::Term};
 
 pub use null::null_journeys;
+pub use rows::{Rows, Selected};
 
 /// What is being credited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -125,11 +127,18 @@ pub struct Journey {
     pub value: Value,
     /// When it ended.
     pub end: Time,
-    /// Its touches, as a range of [`Journeys::rows`].
-    pub touches: Range<usize>,
+    /// Its touches; [`Journeys::touches`] tells their rows.
+    pub touches: Selected,
     /// Milestone times by number of [`Journeys::milestones`]: the last time of a stage that came again, the first of
     /// the leads.
     pub times: Vec<Option<Time>>,
+}
+
+impl Journey {
+    /// How old a touch was at the end, in microseconds.
+    pub(crate) fn age(&self, at: Time) -> f64 {
+        self.end.0.saturating_sub(at.0) as f64
+    }
 }
 
 /// The journeys of a book under a policy.
@@ -139,8 +148,8 @@ pub struct Journeys<'b> {
     pub book: &'b Book,
     /// The goal.
     pub goal: Goal,
-    /// Rows of [`Book::touches`], journey after journey, each in order of time.
-    pub rows: Vec<u32>,
+    /// Rows of [`Book::touches`] of the journeys that leave some out between others, each in order of time.
+    pub listed: Vec<u32>,
     /// The journeys, in the order of the book.
     pub list: Vec<Journey>,
     /// Milestone names: `lead`, `opportunity`, `closed`, then the policy's own.
@@ -166,7 +175,7 @@ pub fn journeys<'b>(book: &'b Book, policy: &Policy) -> Journeys<'b> {
     let mut out = Journeys {
         book,
         goal: policy.goal,
-        rows: Vec::new(),
+        listed: Vec::new(),
         list: Vec::new(),
         milestones: names,
         policy: policy.clone(),
@@ -298,31 +307,40 @@ fn start(policy: &Policy, end: Time) -> Time {
     }
 }
 
-/// Appends the rows of an account's timeline that count.
+/// Selects the rows of an account's timeline that count.
 fn select(
     out: &mut Journeys<'_>,
     timeline: Range<usize>,
     start: Time,
     end: Time,
     counts: impl Fn(usize) -> bool,
-) -> Range<usize> {
-    let first = out.rows.len();
+) -> Selected {
     let touches = &out.book.touches;
     let at = &touches.at[timeline.clone()];
     let from = timeline.start + at.partition_point(|at| *at < start);
     let until = timeline.start + at.partition_point(|at| *at <= end);
-    for row in from..until.max(from) {
-        if touches.weight[row] > 0 && counts(row) {
-            out.rows.push(row as u32);
-        }
+    let within = from..until.max(from);
+    let counts = |row: &usize| touches.weight[*row] > 0 && counts(*row);
+    if within.clone().all(|row| counts(&row)) {
+        return Selected::All(within);
     }
-    first..out.rows.len()
+    let first = out.listed.len();
+    out.listed.extend(within.filter(counts).map(|row| row as u32));
+    Selected::Listed(first..out.listed.len())
 }
 
 impl Journeys<'_> {
     /// The touches of a journey, as rows of [`Book::touches`].
-    pub fn touches(&self, journey: &Journey) -> &[u32] {
-        &self.rows[journey.touches.clone()]
+    pub fn touches(&self, journey: &Journey) -> Rows<'_> {
+        match &journey.touches {
+            Selected::All(rows) => Rows::All { first: rows.start, count: rows.len() },
+            Selected::Listed(range) => Rows::Listed(&self.listed[range.clone()]),
+        }
+    }
+
+    /// The touches of all journeys, each as often as it is on one.
+    pub fn touch_count(&self) -> usize {
+        self.list.iter().map(|journey| journey.touches.len()).sum()
     }
 
     /// The role in which a touch's person took part: the committee's first, then the person's own.

@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use self::markov::Removal;
 use crate::paths::Steps;
-pub use fitted::Fitted;
+pub use fitted::{Fitted, TrainingSet};
 pub use method::Method;
 
 /// A fitted data-driven model.

@@ -33,7 +33,6 @@ mod words;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tributary_core::Time;
 use tributary_core::money::MostlyEven;
 
 use crate::journey::{Journeys, Whose};
@@ -104,8 +103,8 @@ pub struct Place<'a> {
 pub(crate) struct Known<'a> {
     /// How many of its touches were at or before each milestone.
     pub(crate) until: Option<&'a [u32]>,
-    /// When its touches were.
-    pub(crate) at: Option<&'a [Time]>,
+    /// How old its touches were at its end, in microseconds.
+    pub(crate) ages: Option<&'a [f64]>,
 }
 
 /// How a journey's touches weigh, without writing down what most of them have in common.
@@ -123,7 +122,12 @@ pub(crate) enum Weights<'a> {
     /// Most of them are the same.
     MostlyEven(MostlyEven<'a>),
     /// Each its own.
-    Each(&'a [f64]),
+    Each {
+        /// What they weigh beside each other.
+        weights: &'a [f64],
+        /// What each is multiplied with to be a part of 1.
+        scale: f64,
+    },
 }
 
 /// How a touch comes to hold an anchor.
@@ -291,15 +295,19 @@ impl Model {
     /// As [`weights_at`](Self::weights_at), of touches through these channels.
     pub fn weights_over<C: Ord>(&self, place: &Place<'_>, channels: &[C]) -> Vec<f64> {
         let mut weights = Vec::new();
-        let touch =
-            |name: &str| place.anchors.iter().find(|(anchor, _)| *anchor == name).map(|(_, touch)| *touch);
+        let touch = |name: &str| match name {
+            "first" => Some(0),
+            "last" => Some(place.touches - 1),
+            name => place.anchors.iter().find(|(anchor, _)| *anchor == name).map(|(_, touch)| *touch),
+        };
         let find = |name, out: &mut Vec<usize>| {
             let held = self.candidates(name).find_map(|it| Some((it, touch(it)?)));
             out.extend(held.map(|(_, touch)| touch));
             held.filter(|(it, _)| *it != name).map_or(Held::Itself, |(it, _)| Held::With(it))
         };
         let mut anchored = Anchored::default();
-        anchored.find(&self.spec, place.touches, find, &mut |_, _| {});
+        let anchors = self.spec.weights.iter().map(|(name, weight)| (name.as_str(), name.as_str(), *weight));
+        anchored.find(anchors, place.touches, find, &mut |_, _| {});
         if place.touches == 0 {
             return weights;
         }

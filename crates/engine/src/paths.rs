@@ -4,6 +4,7 @@
 //! any text, `(start)` included: start, conversion and null are never texts here.
 
 mod columns;
+mod file;
 mod traits;
 
 use std::cmp::Ordering;
@@ -16,6 +17,7 @@ use crate::model::{Decay, IfAllExcluded, Model, Place};
 
 pub(crate) use columns::counted;
 pub use columns::{About, Paths, Steps, Walked};
+pub use file::{FileError, parse};
 pub use traits::Trait;
 
 /// One path and how often it was walked.

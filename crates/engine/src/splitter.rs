@@ -2,13 +2,16 @@
 //!
 //! Not responsible for how either weighs: that is `model` and `learn`.
 
+use std::cell::LazyCell;
+use std::sync::Arc;
+
 use serde::Serialize;
 use tributary_core::Currency;
 use tributary_core::book::Columns;
 
 use crate::credit::By;
 use crate::journey::{Journey, Journeys};
-use crate::learn::{Fitted, LearnError, Method};
+use crate::learn::{Fitted, LearnError, Method, TrainingSet};
 use crate::model::{Bound, Known, Model, Shape, Weights};
 use crate::money::Rates;
 
@@ -64,22 +67,24 @@ impl Choice {
             Self::Learned { .. } => fit_on.columns(),
         }
     }
+}
 
-    /// Makes it ready for journeys: a rule is; a method learns from them, by the keys of one dimension.
-    pub fn ready(
-        &self,
-        journeys: &Journeys<'_>,
-        fit_on: By,
-        rates: &Rates,
-        reporting: Currency,
-    ) -> Result<Splitter, NotLearned> {
-        match self {
-            Self::Rule(model) => Ok(Splitter::Rule(model.clone())),
-            Self::Learned { name, method } => Fitted::new(name, method, journeys, fit_on, (rates, reporting))
-                .map(|fitted| Splitter::Learned(Box::new(fitted)))
-                .map_err(|source| NotLearned { name: name.clone(), source }),
-        }
-    }
+/// Makes models ready for journeys: rules are; methods learn from them, by the keys of one dimension.
+pub fn ready(
+    models: &[Choice],
+    journeys: &Journeys<'_>,
+    fit_on: By,
+    rates: &Rates,
+    reporting: Currency,
+) -> Result<Vec<Splitter>, NotLearned> {
+    let training_set = LazyCell::new(|| Arc::new(TrainingSet::of(journeys, fit_on, (rates, reporting))));
+    let one = |model: &Choice| match model {
+        Choice::Rule(model) => Ok(Splitter::Rule(model.clone())),
+        Choice::Learned { name, method } => Fitted::new(name, method, &training_set)
+            .map(|fitted| Splitter::Learned(Box::new(fitted)))
+            .map_err(|source| NotLearned { name: name.clone(), source }),
+    };
+    models.iter().map(one).collect()
 }
 
 /// A model that is ready to split journeys.
@@ -152,7 +157,7 @@ impl Weigher<'_> {
     pub fn weights(&mut self, journeys: &Journeys<'_>, journey: &Journey, out: &mut Vec<f64>) {
         match self {
             Self::Rule(bound) => bound.weights(journeys, journey, out),
-            Self::Learned(fitted, _) => fitted.weights(journeys, journey, out),
+            Self::Learned(fitted, _) => fitted.weights(journey, out),
         }
     }
 
@@ -166,8 +171,8 @@ impl Weigher<'_> {
         match self {
             Self::Rule(bound) => bound.shape(journeys, journey, known),
             Self::Learned(fitted, weights) => {
-                fitted.weights(journeys, journey, weights);
-                Shape { kept: None, weights: Weights::Each(weights) }
+                fitted.weights(journey, weights);
+                Shape { kept: None, weights: Weights::Each { weights, scale: 1.0 } }
             }
         }
     }
@@ -191,9 +196,9 @@ impl Weigher<'_> {
                 });
             }
             Self::Learned(fitted, _) => {
-                fitted.weights(journeys, journey, out);
+                fitted.weights(journey, out);
                 for touch in 0..out.len() {
-                    told(touch, Reason::Gives(format!("learned by {}", fitted.on.name())));
+                    told(touch, Reason::Gives(format!("learned by {}", fitted.on().name())));
                 }
             }
         }
@@ -247,6 +252,6 @@ impl Fitted {
             .collect();
         keys.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.key.cmp(&b.key)));
         let remarks = self.remarks().iter().map(ToString::to_string).collect();
-        Lesson { fitted_on: self.on, remarks, keys }
+        Lesson { fitted_on: self.on(), remarks, keys }
     }
 }

@@ -115,8 +115,8 @@ async fn what_was_planted_is_what_the_reports_say() {
                 Subject::Lead(_) | Subject::Account => false,
             };
             let journey = journeys.list.iter().find(is_theirs).unwrap();
-            let rows = journeys.touches(journey).iter().map(|row| *row as usize);
-            let first = rows.clone().find(|row| touches.at[*row] > revival.silent_from).unwrap();
+            let mut rows = journeys.touches(journey).iter();
+            let first = rows.find(|row| touches.at[*row] > revival.silent_from).unwrap();
             assert_eq!(touches.at[first], revival.revived_at);
             assert_eq!(data.book.terms.get(touches.channel[first]), Some("retargeting"));
         }

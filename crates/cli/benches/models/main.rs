@@ -69,15 +69,18 @@ async fn measure(touches: u64) -> Result<(), Failed> {
     say("twice the touches", ratio, "times the CPU time", &json!({}));
     drop(half);
     let store = Store::open(&book.url).await?;
-    let (data, cost) = timed(load(&store, &Rules::default(), None, columns())).await;
-    let data = data?;
-    store.close().await;
+    let (wall, cpu) = (Instant::now(), process::cpu_of_threads());
+    let data = load(&store, &Rules::default(), None, columns()).await?;
+    let wall = wall.elapsed().as_secs_f64();
     let loaded = data.book.touches.len();
-    speed("load the book", loaded, cost, json!({ "touches": loaded }));
+    let detail = json!({ "touches": loaded, "wall s": wall,
+        "CPU-s of all threads": process::cpu_of_threads().saturating_sub(cpu).as_secs_f64() });
+    store.close().await;
+    say("load the book", loaded as f64 / wall / 1e6, "million touches/s", &detail);
 
     let policy = Policy::new(data.as_of);
     let (found, cost) = best(|| journeys(&data.book, &policy));
-    let rows = found.rows.len();
+    let rows = found.touch_count();
     speed("find journeys", loaded, cost, json!({ "deals": found.list.len(), "touches on them": rows }));
     models(&found, &data.rates)?;
     learned::measure(&data.book, data.as_of)
@@ -85,9 +88,9 @@ async fn measure(touches: u64) -> Result<(), Failed> {
 
 /// Credit by channel under every built-in model, per touch on a journey: from grouped touches to sums.
 fn models(found: &Journeys<'_>, rates: &Rates) -> Result<(), Failed> {
-    let rows = found.rows.len();
+    let rows = found.touch_count();
     let all = Model::names().iter().map(|name| Model::builtin(name)).collect::<Result<Vec<_>, _>>()?;
-    let (grouped, cost) = best(|| Grouped::new(found, By::Channel));
+    let (grouped, cost) = best(|| Grouped::new(found, By::Channel).on_threads(1));
     speed("group touches by channel", rows, cost, json!({ "groups": grouped.len() }));
     let unrounded = |models: &[Splits<'_>]| best(|| grouped.unrounded(models, rates, Currency::USD)).1;
     let cents = |models: &[Splits<'_>]| best(|| grouped.attribute(models, rates, Currency::USD)).1;
@@ -100,8 +103,14 @@ fn models(found: &Journeys<'_>, rates: &Rates) -> Result<(), Failed> {
     let detail = |rounding: &str| json!({ "models": all.len(), "rounding": rounding });
     speed("all rule models in one pass", rows, unrounded(&splits), detail("none"));
     speed("all rule models in one pass", rows, cents(&splits), detail("exact cents"));
-    let (_, cost) = best(|| attribute_all(found, &all, By::Channel, rates, Currency::USD));
+    let (_, cost) = best(|| {
+        let grouped = Grouped::new(found, By::Channel).on_threads(1);
+        grouped.attribute(&splits, rates, Currency::USD)
+    });
     speed("all rule models from journeys to reports", rows, cost, detail("exact cents"));
+    let (_, cost) = best(|| attribute_all(found, &all, By::Channel, rates, Currency::USD));
+    let (speed, detail) = (rows as f64 / cost.wall.as_secs_f64() / 1e6, detail("exact cents"));
+    say("all rule models from journeys to reports, every core", speed, "million touches/s", &detail);
     Ok(())
 }
 
@@ -121,12 +130,6 @@ impl Cost {
     pub(crate) fn since(wall: Instant, cpu: Duration) -> Self {
         Self { cpu: process::cpu().saturating_sub(cpu), wall: wall.elapsed() }
     }
-}
-
-async fn timed<T>(work: impl Future<Output = T>) -> (T, Cost) {
-    let (wall, cpu) = (Instant::now(), process::cpu());
-    let out = work.await;
-    (out, Cost::since(wall, cpu))
 }
 
 /// What some work gives, and the least it took on average of many in a row: Linux tells processor time in ticks.

@@ -53,8 +53,8 @@ pub(crate) fn write(book: &Book, as_of: Time, folder: &Path) -> Result<(), Faile
                 Worth::Minor(minor) => minor,
                 Worth::Unconverted(_) => 0,
             };
-            for row in found.touches(journey) {
-                let (touches, row) = (&book.touches, *row as usize);
+            for row in found.touches(journey).iter() {
+                let touches = &book.touches;
                 columns[0].1.extend(number.to_le_bytes());
                 columns[1].1.extend(touches.at[row].0.to_le_bytes());
                 columns[2].1.extend(channels.of(touches.channel[row]).to_le_bytes());
@@ -69,7 +69,7 @@ pub(crate) fn write(book: &Book, as_of: Time, folder: &Path) -> Result<(), Faile
         fs::write(folder.join(format!("{name}.bin")), bytes)?;
     }
     let facts = json!({
-        "touches_in_book": book.touches.len(), "touches": columns[4].1.len(), "touches_won": won.rows.len(),
+        "touches_in_book": book.touches.len(), "touches": columns[4].1.len(), "touches_won": won.touch_count(),
         "deals": won.list.len() + lost.list.len(), "won": won.list.len(), "bandwidth_gb_s": bandwidth::read() / 1e9,
     });
     fs::write(folder.join("facts.json"), facts.to_string())?;
@@ -102,14 +102,14 @@ fn answers(
     for name in RULES {
         let model = Model::builtin(name)?;
         let ((grouped, sums), cost) = best(|| {
-            let grouped = Grouped::new(won, By::Channel);
+            let grouped = Grouped::new(won, By::Channel).on_threads(1);
             let sums = grouped.unrounded(&[(&model).into()], &rates, Currency::USD).remove(0);
             (grouped, sums)
         });
         let credit = sums.iter().enumerate();
         let credit = credit.map(|(group, sum)| (number(grouped.name(group).0.as_deref(), By::Channel), *sum));
         // A group of four bytes a touch, and eight of its time.
-        let bytes = won.rows.len() * if name == "time_decay" { 12 } else { 4 };
+        let bytes = won.touch_count() * if name == "time_decay" { 12 } else { 4 };
         out.push(answer(name, By::Channel, cost, Some(bytes), credit.collect()));
     }
     let learned = |model: &str, by: By, fit: Fit<'_>| {

@@ -26,11 +26,21 @@ pub(crate) fn peak_mebibytes(process: &str) -> f64 {
     kibibytes / 1024.0
 }
 
+/// The processor time of all threads of this process so far.
+pub(crate) fn cpu_of_threads() -> Duration {
+    Duration::from_secs_f64(ticks(11))
+}
+
 /// The processor time of all processes that this one started and that ended.
 fn cpu_of_ended() -> f64 {
+    ticks(13)
+}
+
+/// Two times of `/proc/self/stat` together, in seconds; the first at this place behind the name.
+fn ticks(place: usize) -> f64 {
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = text.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks = after_name.split_whitespace().skip(13).take(2).filter_map(|text| text.parse::<f64>().ok());
+    let ticks = after_name.split_whitespace().skip(place).take(2).filter_map(|text| text.parse::<f64>().ok());
     ticks.sum::<f64>() / TICKS
 }
 

@@ -6,11 +6,11 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use tributary_core::Time;
 use tributary_core::book::{Book, Direction, NOBODY, Term};
 
 use super::By;
-use crate::journey::{Journey, Journeys, Subject};
+use crate::journey::{Journey, Journeys, Rows, Subject};
+use crate::parallel::cores;
 
 /// A key and a readable name.
 pub(crate) type Name = (Option<String>, Option<String>);
@@ -65,6 +65,18 @@ impl<'b> Groups<'b> {
             _ => touches.person[row] as usize,
         };
         self.number(value)
+    }
+
+    /// Appends the groups of touches whose terms follow each other in the dimension's column.
+    fn of_terms(&mut self, terms: &[Term], out: &mut Vec<u32>) {
+        let first = out.len();
+        let met = &self.met[..];
+        out.extend(terms.iter().map(|term| met[term.0 as usize]));
+        // Most have been met before. Counted to the end, several are looked at at a time.
+        if out[first..].iter().filter(|group| **group == UNMET).count() > 0 {
+            out.truncate(first);
+            out.extend(terms.iter().map(|term| self.number(term.0 as usize)));
+        }
     }
 
     /// The column of terms that the dimension is, if it is one.
@@ -129,6 +141,8 @@ impl<'b> Groups<'b> {
 
 /// The touches of some journeys by group: found once, read by every model.
 pub struct Grouped<'j> {
+    /// How many threads may credit at the same time.
+    pub(super) threads: usize,
     pub(crate) journeys: &'j Journeys<'j>,
     pub(crate) by: By,
     groups: Groups<'j>,
@@ -140,8 +154,9 @@ pub struct Grouped<'j> {
     starts: Vec<(u32, u32)>,
     /// How many touches came before each milestone of each journey, once somebody asks.
     until: OnceLock<Vec<u32>>,
-    /// The time of each touch, beside `codes`, once somebody asks: a journey's rows lie far apart in a large book.
-    at: OnceLock<Vec<Time>>,
+    /// How old each touch was at its journey's end, beside `codes`, once somebody asks: journeys lie far apart in a
+    /// large book.
+    ages: OnceLock<Vec<f64>>,
 }
 
 /// A group and how many of a journey's touches fall in it.
@@ -156,17 +171,17 @@ impl<'j> Grouped<'j> {
     pub fn new(journeys: &'j Journeys<'j>, by: By) -> Self {
         let mut groups = Groups::new(journeys.book, by);
         let column = groups.column();
-        let mut codes = Vec::with_capacity(journeys.rows.len());
+        let mut codes = Vec::with_capacity(journeys.touch_count());
         let (mut runs, mut starts): (Vec<Run>, Vec<(u32, u32)>) = (Vec::new(), vec![(0, 0)]);
         // How often the journey at hand touches each group.
         let mut counts: Vec<u32> = Vec::new();
         for journey in &journeys.list {
             let (rows, first) = (journeys.touches(journey), codes.len());
-            match column {
-                Some(column) => {
-                    codes.extend(rows.iter().map(|row| groups.number(column[*row as usize].0 as usize)));
+            match (column, rows) {
+                (Some(column), Rows::All { first, count }) => {
+                    groups.of_terms(&column[first..first + count], &mut codes);
                 }
-                None => codes.extend(rows.iter().map(|row| groups.of(journeys, journey, *row as usize))),
+                _ => codes.extend(rows.iter().map(|row| groups.of(journeys, journey, row))),
             }
             counts.resize(groups.len(), 0);
             let own = &codes[first..];
@@ -187,7 +202,22 @@ impl<'j> Grouped<'j> {
             }
             starts.push((codes.len() as u32, runs.len() as u32));
         }
-        Self { journeys, by, groups, codes, runs, starts, until: OnceLock::new(), at: OnceLock::new() }
+        Self {
+            threads: cores(),
+            journeys,
+            by,
+            groups,
+            codes,
+            runs,
+            starts,
+            until: OnceLock::new(),
+            ages: OnceLock::new(),
+        }
+    }
+
+    /// Credits by so many threads at most. Answers are the same to the last bit for any number.
+    pub fn on_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// How many groups there are.
@@ -211,12 +241,16 @@ impl<'j> Grouped<'j> {
         (&self.codes[codes as usize..codes_end as usize], &self.runs[runs as usize..runs_end as usize])
     }
 
-    /// The times of a journey's touches.
-    pub(crate) fn at(&self, journey: usize) -> &[Time] {
-        let all = self.at.get_or_init(|| {
+    /// How old a journey's touches were at its end, in microseconds.
+    pub(crate) fn ages(&self, journey: usize) -> &[f64] {
+        let all = self.ages.get_or_init(|| {
             let at = &self.journeys.book.touches.at;
-            let rows = self.journeys.list.iter().flat_map(|journey| self.journeys.touches(journey));
-            rows.map(|row| at[*row as usize]).collect()
+            let mut ages = Vec::with_capacity(self.codes.len());
+            for journey in &self.journeys.list {
+                let rows = self.journeys.touches(journey);
+                ages.extend(rows.iter().map(|row| journey.age(at[row])));
+            }
+            ages
         });
         &all[self.starts[journey].0 as usize..self.starts[journey + 1].0 as usize]
     }
@@ -226,11 +260,11 @@ impl<'j> Grouped<'j> {
     pub(crate) fn until(&self, journey: usize) -> &[u32] {
         let milestones = self.journeys.milestones.len();
         let all = self.until.get_or_init(|| {
-            let at = &self.journeys.book.touches.at;
+            let touches = &self.journeys.book.touches;
             let journeys = self.journeys.list.iter().flat_map(|journey| {
                 let rows = self.journeys.touches(journey);
                 journey.times.iter().map(move |time| match time {
-                    Some(time) => rows.partition_point(|row| at[*row as usize] <= *time) as u32,
+                    Some(time) => rows.until(touches, *time) as u32,
                     None => NOT_REACHED,
                 })
             });

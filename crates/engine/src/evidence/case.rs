@@ -8,7 +8,7 @@ use std::ops::Range;
 use tributary_core::{Currency, Time};
 
 use crate::credit::By;
-use crate::journey::{Journeys, null_journeys};
+use crate::journey::Journeys;
 use crate::learn::Method;
 use crate::model::Model;
 use crate::money::Rates;
@@ -75,8 +75,13 @@ pub struct Case {
 
 impl Case {
     /// The paths of journeys and of what came to nothing.
-    pub fn new(found: &Journeys<'_>, by: By, rates: &Rates, reporting: Currency) -> Self {
-        let paths = Paths::of_journeys(found, by, rates, reporting);
+    pub fn new(
+        (found, nulls): (&Journeys<'_>, &Journeys<'_>),
+        by: By,
+        rates: &Rates,
+        reporting: Currency,
+    ) -> Self {
+        let paths = Paths::with_nulls(found, nulls, by, (rates, reporting));
         let book = found.book;
         let open_days = paths.walked.about.iter().map(|about| {
             let created = book.deals[about.deal? as usize].created_at?;
@@ -84,11 +89,10 @@ impl Case {
         });
         let open_days = open_days.collect();
         let mut anonymous = vec![0; paths.walked.keys.len()];
-        let nulls = null_journeys(found);
-        for (path, (journeys, journey)) in counted(found, &nulls, rates, reporting).enumerate() {
+        for (path, (journeys, journey)) in counted(found, nulls, rates, reporting).enumerate() {
             let keys = paths.walked.steps(path).keys;
             for (row, key) in journeys.touches(journey).iter().zip(keys) {
-                if book.touches.person[*row as usize] == tributary_core::book::NOBODY {
+                if book.touches.person[row] == tributary_core::book::NOBODY {
                     anonymous[*key as usize] += 1;
                 }
             }

@@ -19,7 +19,7 @@ pub fn null_journeys<'b>(found: &Journeys<'b>) -> Journeys<'b> {
     };
     let mut out = match opposite {
         Some(goal) => journeys(found.book, &Policy { goal, ..policy.clone() }),
-        None => Journeys { rows: Vec::new(), list: Vec::new(), ..found.clone() },
+        None => Journeys { listed: Vec::new(), list: Vec::new(), ..found.clone() },
     };
     let end = policy.period.map_or(policy.as_of, |period| period.until.min(policy.as_of));
     let wanted = wanted(found.book, policy);
@@ -50,15 +50,15 @@ fn push(
     end: Time,
     counts: impl Fn(usize) -> bool,
 ) {
-    let policy = out.policy.clone();
-    let first = out.rows.len();
-    let touches = select(out, account.touches.clone(), start(&policy, end), end, counts);
-    let latest = out.rows[touches.clone()].last().map(|row| out.book.touches.at[*row as usize]);
-    if latest.is_none_or(|at| policy.period.is_some_and(|period| at < period.from)) {
-        out.rows.truncate(first);
-        return;
-    }
+    let (from, period, listed) = (start(&out.policy, end), out.policy.period, out.listed.len());
+    let touches = select(out, account.touches.clone(), from, end, counts);
     let times = vec![None; out.milestones.len()];
-    let subject = Subject::Account;
-    out.list.push(Journey { subject, account: index, value: Value::Nothing, end, touches, times });
+    let journey =
+        Journey { subject: Subject::Account, account: index, value: Value::Nothing, end, touches, times };
+    let latest = out.touches(&journey).iter().next_back().map(|row| out.book.touches.at[row]);
+    if latest.is_none_or(|at| period.is_some_and(|period| at < period.from)) {
+        out.listed.truncate(listed);
+    } else {
+        out.list.push(journey);
+    }
 }

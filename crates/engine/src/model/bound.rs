@@ -4,22 +4,23 @@
 
 use tributary_core::book::{Direction, NOBODY, Term, Touches};
 use tributary_core::fact::FULL_WEIGHT;
-use tributary_core::money::MostlyEven;
+use tributary_core::money::{MostlyEven, total_weight};
 use tributary_core::time::{DAY_MICROS, Time};
 
 use super::exp2::half_to_the;
-use super::spec::{Decay, Dimension, HeldBy, IfAllExcluded, Points, Take, Trait, Values, is_position};
+use super::spec::{Decay, Dimension, HeldBy, IfAllExcluded, Points, Take, Trait, Values};
 use super::spread::{self, Anchored, FREE};
 use super::{Held, Known, Model, Rule, Shape, Weights};
 use crate::credit::NOT_REACHED;
-use crate::journey::{Journey, Journeys, Subject, Whose};
+use crate::journey::{Journey, Journeys, Rows, Subject, Whose};
 
 /// A model whose names are numbers of one book. Keeps its buffers between journeys.
 #[derive(Clone, Debug)]
 pub struct Bound<'m> {
     /// The model.
     pub model: &'m Model,
-    anchors: Vec<Milestone<'m>>,
+    /// Each with its name and its weight.
+    anchors: Vec<(Anchor<'m>, &'m str, f64)>,
     factors: Vec<(Match<'m>, f64)>,
     excluded: Vec<Match<'m>>,
     /// With the milestone after which they are out.
@@ -51,8 +52,10 @@ struct Formed {
     touches: usize,
     /// Those are not all, but the `kept`.
     is_part: bool,
-    /// What free touches weigh; if `None`, `inner` has the weight of each.
+    /// What free touches weigh; if `None`, `inner` has the weight of each, up to a factor.
     each: Option<f64>,
+    /// That factor.
+    scale: f64,
 }
 
 /// A value of a dimension, as a number of the book; `None` if the book does not know it.
@@ -64,11 +67,15 @@ struct Match<'m> {
     number: Option<u32>,
 }
 
-/// A weighed milestone, then those that stand for it if it was skipped.
+/// Where an anchor's weight goes.
 #[derive(Clone, Debug)]
-struct Milestone<'m> {
-    name: &'m str,
-    candidates: Vec<Candidate<'m>>,
+enum Anchor<'m> {
+    /// To the first touch.
+    First,
+    /// To the last touch.
+    Last,
+    /// To those that hold a milestone; behind it those that stand for it if it was skipped.
+    Milestone(Vec<Candidate<'m>>),
 }
 
 /// A milestone and what makes a touch hold it.
@@ -100,7 +107,7 @@ enum Found {
 struct Scene<'s> {
     journeys: &'s Journeys<'s>,
     journey: &'s Journey,
-    rows: &'s [u32],
+    rows: Rows<'s>,
     /// Their places in `rows`, unless all count.
     kept: Option<&'s [u32]>,
     known: Known<'s>,
@@ -109,7 +116,7 @@ struct Scene<'s> {
 impl Scene<'_> {
     /// How many touches count.
     fn len(&self) -> usize {
-        self.kept.map_or(self.rows.len(), <[u32]>::len)
+        self.kept.map_or_else(|| self.rows.len(), <[u32]>::len)
     }
 
     /// Where a touch that counts is among all of them.
@@ -118,22 +125,23 @@ impl Scene<'_> {
     }
 
     fn row(&self, place: usize) -> usize {
-        self.rows[self.whence(place)] as usize
+        self.rows.at(self.whence(place))
     }
 
     /// How many touches that count were at or before a time.
     fn until(&self, time: Time) -> usize {
-        let at = &self.journeys.book.touches.at;
+        let until = self.rows.until(&self.journeys.book.touches, time);
         match self.kept {
-            None => self.rows.partition_point(|row| at[*row as usize] <= time),
-            Some(kept) => kept.partition_point(|place| at[self.rows[*place as usize] as usize] <= time),
+            None => until,
+            Some(kept) => kept.partition_point(|place| (*place as usize) < until),
         }
     }
 
-    fn at(&self, place: usize) -> Time {
-        match self.known.at {
-            Some(at) => at[self.whence(place)],
-            None => self.journeys.book.touches.at[self.row(place)],
+    /// How old a touch was at the journey's end, in microseconds.
+    fn age(&self, place: usize) -> f64 {
+        match self.known.ages {
+            Some(ages) => ages[self.whence(place)],
+            None => self.journey.age(self.journeys.book.touches.at[self.row(place)]),
         }
     }
 
@@ -176,16 +184,15 @@ fn column(touches: &Touches, dimension: Dimension) -> Option<&[Term]> {
     }
 }
 
-/// Adds weights up, in four strands that do not wait for each other.
-fn sum(weights: &[f64]) -> f64 {
-    let (fours, rest) = weights.as_chunks::<4>();
-    let mut strands = [0.0; 4];
-    for four in fours {
-        for (strand, weight) in strands.iter_mut().zip(four) {
-            *strand += weight;
-        }
+/// The places at which something holds, found without a branch that depends on it.
+fn places(holds: impl ExactSizeIterator<Item = bool>, out: &mut Vec<u32>) {
+    out.resize(holds.len(), 0);
+    let mut count = 0;
+    for (place, holds) in holds.enumerate() {
+        out[count] = place as u32;
+        count += usize::from(holds);
     }
-    strands.iter().chain(rest).sum()
+    out.truncate(count);
 }
 
 fn numbered<'m>(journeys: &Journeys<'_>, name: &'m str, value: &'m str) -> Option<Match<'m>> {
@@ -224,7 +231,14 @@ impl<'m> Bound<'m> {
                 is_pending: spec.pending && name == "closed",
             }
         };
-        let anchors = spec.weights.keys().filter(|name| !is_position(name));
+        let anchors = spec.weights.iter().map(|(name, weight)| {
+            let anchor = match name.as_str() {
+                "first" => Anchor::First,
+                "last" => Anchor::Last,
+                name => Anchor::Milestone(model.candidates(name).map(candidate).collect()),
+            };
+            (anchor, name.as_str(), *weight)
+        });
         let factors = spec.multiply.iter().flat_map(|(name, values)| {
             values.iter().map(move |(value, factor)| (name.as_str(), value.as_str(), *factor))
         });
@@ -233,9 +247,7 @@ impl<'m> Bound<'m> {
         let window = window.fold(f64::INFINITY, f64::min);
         Self {
             model,
-            anchors: anchors
-                .map(|name| Milestone { name, candidates: model.candidates(name).map(candidate).collect() })
-                .collect(),
+            anchors: anchors.collect(),
             factors: factors
                 .filter_map(|(name, value, factor)| Some((numbered(journeys, name, value)?, factor)))
                 .collect(),
@@ -289,14 +301,15 @@ impl<'m> Bound<'m> {
         if self.formed.each.is_some() {
             self.write_inner();
         }
+        let weights = self.inner.iter().map(|weight| weight * self.formed.scale);
         out.clear();
         if self.formed.is_part {
             out.resize(journey.touches.len(), 0.0);
-            for (place, weight) in self.kept.iter().zip(&self.inner) {
-                out[*place as usize] = *weight;
+            for (place, weight) in self.kept.iter().zip(weights) {
+                out[*place as usize] = weight;
             }
         } else {
-            out.extend_from_slice(&self.inner);
+            out.extend(weights);
         }
     }
 
@@ -314,7 +327,7 @@ impl<'m> Bound<'m> {
                 let (count, others) = (self.formed.touches, self.anchored.others.as_slice());
                 Weights::MostlyEven(MostlyEven { count, each, others })
             }
-            None => Weights::Each(&self.inner),
+            None => Weights::Each { weights: &self.inner, scale: self.formed.scale },
         };
         Shape { kept: self.formed.is_part.then_some(&self.kept), weights }
     }
@@ -334,21 +347,26 @@ impl<'m> Bound<'m> {
         let kept = std::mem::take(&mut self.kept);
         let scene = Scene { journeys, journey, rows, kept: is_part.then_some(&kept), known };
         let touches = scene.len();
-        let mut anchored = std::mem::take(&mut self.anchored);
-        let mut entries = std::mem::take(&mut self.entries);
         let told = &mut |place: usize, rule: Rule<'m>| told(scene.whence(place), rule);
         let spec = self.model.spec();
-        anchored.find(spec, touches, |name, out| self.find(scene, name, &mut entries, out), told);
+        let anchors = self.anchors.iter().map(|(anchor, name, weight)| (anchor, *name, *weight));
+        let entries = &mut self.entries;
+        self.anchored.find(
+            anchors,
+            touches,
+            |anchor, out| anchor.find(scene, spec.whose, entries, out),
+            told,
+        );
         let mut each = None;
         if touches == 0 {
             each = Some(0.0);
         } else if self.has_parts {
-            self.share_out(scene, &anchored, told);
+            self.share_out(scene, told);
         } else {
-            let (weight, rule) = anchored.settle(spec, touches);
+            let (weight, rule) = self.anchored.settle(spec, touches);
             each = Some(weight);
             if TELLS && weight > 0.0 {
-                let mut others = anchored.others.iter().map(|(place, _)| *place as usize).peekable();
+                let mut others = self.anchored.others.iter().map(|(place, _)| *place as usize).peekable();
                 for place in 0..touches {
                     if others.next_if_eq(&place).is_none() {
                         told(place, rule);
@@ -356,8 +374,7 @@ impl<'m> Bound<'m> {
                 }
             }
         }
-        (self.anchored, self.entries) = (anchored, entries);
-        self.formed = Formed { touches, is_part, each };
+        self.formed = Formed { touches, is_part, each, scale: 1.0 };
         if touches > 0 && self.modifies {
             if each.is_some() {
                 self.write_inner();
@@ -367,11 +384,9 @@ impl<'m> Bound<'m> {
         }
         self.kept = kept;
         if self.formed.each.is_none() {
-            let total = sum(&self.inner);
-            let scale = if total > 0.0 && total.is_finite() { total } else { f64::INFINITY };
-            for weight in &mut self.inner {
-                *weight /= scale;
-            }
+            let total = total_weight(&self.inner);
+            self.formed.scale =
+                if total.recip().is_finite() && total.is_finite() { total.recip() } else { 0.0 };
         }
     }
 
@@ -382,10 +397,10 @@ impl<'m> Bound<'m> {
     }
 
     /// Step 4 where free touches differ.
-    fn share_out(&mut self, scene: Scene<'_>, anchored: &Anchored, told: &mut dyn FnMut(usize, Rule<'m>)) {
+    fn share_out(&mut self, scene: Scene<'_>, told: &mut dyn FnMut(usize, Rule<'m>)) {
         let mut inner = std::mem::take(&mut self.inner);
         let mut parts = std::mem::take(&mut self.parts);
-        anchored.write(scene.len(), FREE, &mut inner);
+        self.anchored.write(scene.len(), FREE, &mut inner);
         if !self.only_as_anchor.is_empty() {
             for (place, weight) in inner.iter_mut().enumerate() {
                 if *weight == FREE && scene.is_any(&self.only_as_anchor, place) {
@@ -395,34 +410,35 @@ impl<'m> Bound<'m> {
             }
         }
         self.divide(scene, &inner, &mut parts);
-        anchored.share_out(self.model.spec(), &mut inner, &parts, told);
+        self.anchored.share_out(self.model.spec(), &mut inner, &parts, told);
         (self.inner, self.parts) = (inner, parts);
     }
 
     /// Step 1 for models that leave out no more than what is too old, or one value of a column: whether the touches that
     /// count are not all, or `None` for other models. Says the same as [`keep`](Self::keep).
-    fn keep_quickly(&mut self, journeys: &Journeys<'_>, journey: &Journey, rows: &[u32]) -> Option<bool> {
+    fn keep_quickly(&mut self, journeys: &Journeys<'_>, journey: &Journey, rows: Rows<'_>) -> Option<bool> {
         let spec = self.model.spec();
         if spec.whose != Whose::All || !self.excluded_after.is_empty() {
             return None;
         }
         match (self.since(journey), self.excluded.as_slice()) {
             (Some(since), []) => {
-                let at = &journeys.book.touches.at;
-                let first = rows.partition_point(|row| at[*row as usize] < since);
+                let first = rows.before(&journeys.book.touches, since);
                 self.kept.clear();
                 self.kept.extend(first as u32..rows.len() as u32);
             }
             (None, [only]) => {
                 let column = column(&journeys.book.touches, only.dimension)?;
                 let Some(number) = only.number else { return Some(false) };
-                self.kept.resize(rows.len(), 0);
-                let mut count = 0;
-                for (place, row) in rows.iter().enumerate() {
-                    self.kept[count] = place as u32;
-                    count += usize::from(column[*row as usize].0 != number);
+                let counts = |term: &Term| term.0 != number;
+                match rows {
+                    Rows::All { first, count } => {
+                        places(column[first..first + count].iter().map(counts), &mut self.kept);
+                    }
+                    Rows::Listed(_) => {
+                        places(rows.iter().map(|row| counts(&column[row])), &mut self.kept);
+                    }
                 }
-                self.kept.truncate(count);
             }
             _ => return None,
         }
@@ -441,13 +457,13 @@ impl<'m> Bound<'m> {
         &mut self,
         journeys: &Journeys<'_>,
         journey: &Journey,
-        rows: &[u32],
+        rows: Rows<'_>,
         told: &mut dyn FnMut(usize, Rule<'m>),
     ) -> bool {
         self.kept.clear();
         let may_keep_all = self.model.spec().if_all_excluded == IfAllExcluded::Keep;
         for (place, row) in rows.iter().enumerate() {
-            match self.left_out(journeys, journey, *row as usize) {
+            match self.left_out(journeys, journey, row) {
                 None => self.kept.push(place as u32),
                 Some(_) if may_keep_all => {}
                 Some(rule) => told(place, rule),
@@ -458,7 +474,7 @@ impl<'m> Bound<'m> {
         }
         if may_keep_all {
             for (place, row) in rows.iter().enumerate() {
-                if let Some(rule) = self.left_out(journeys, journey, *row as usize) {
+                if let Some(rule) = self.left_out(journeys, journey, row) {
                     told(place, rule);
                 }
             }
@@ -496,33 +512,6 @@ impl<'m> Bound<'m> {
             let out = values.iter().find(|it| is_after && it.fits(journeys, journey, row))?;
             Some((*name, *out))
         })
-    }
-
-    /// Step 2: the places of the touches that hold a milestone; none if it is missing.
-    fn find(
-        &self,
-        scene: Scene<'_>,
-        name: &str,
-        entries: &mut Vec<(Time, u32)>,
-        out: &mut Vec<usize>,
-    ) -> Held<'m> {
-        let Some(anchor) = self.anchors.iter().find(|anchor| anchor.name == name) else {
-            return Held::Itself;
-        };
-        for candidate in &anchor.candidates {
-            if candidate.is_pending && scene.journeys.is_open(scene.journey) {
-                let last = (0..scene.len()).rev().find(|place| candidate.may_hold(scene, *place));
-                out.extend(last);
-                return Held::Pending;
-            }
-            match candidate.find(scene, self.model.spec().whose, entries, out) {
-                Found::Touches if candidate.name == name => return Held::Itself,
-                Found::Touches => return Held::With(candidate.name),
-                Found::Unheld => return Held::Itself,
-                Found::Skipped => {}
-            }
-        }
-        Held::Itself
     }
 
     /// In what proportion free touches share the rest.
@@ -587,25 +576,68 @@ impl<'m> Bound<'m> {
         // Ages count from the latest touch that weighs anything: the end cancels out of a decay by whole or broken
         // half-lives, and the youngest touch then weighs 1, however old the journey.
         let Some(newest) = self.inner.iter().rposition(|weight| *weight > 0.0) else { return };
-        let from = if spec.decay == Decay::Step { scene.journey.end } else { scene.at(newest) };
         let half_life_micros = half_life * DAY_MICROS as f64;
-        let half_lives = &mut self.parts;
-        half_lives.clear();
-        let of = |at: Time| from.0.saturating_sub(at.0) as f64 / half_life_micros;
-        match (scene.kept, scene.known.at) {
-            (None, Some(at)) => half_lives.extend(at.iter().map(|at| of(*at))),
-            _ => half_lives.extend((0..scene.len()).map(|place| of(scene.at(place)))),
-        }
+        let ages = if let (None, Some(ages)) = (scene.kept, scene.known.ages) {
+            ages
+        } else {
+            self.parts.clear();
+            self.parts.extend((0..scene.len()).map(|place| scene.age(place)));
+            &self.parts
+        };
+        let both = self.inner.iter_mut().zip(ages);
         if spec.decay == Decay::Step {
-            for passed in half_lives.iter_mut() {
-                *passed = passed.floor();
+            let least = (ages[newest] / half_life_micros).floor();
+            for (weight, age) in both {
+                *weight *= half_to_the((age / half_life_micros).floor() - least);
+            }
+        } else {
+            let (least, half_lives) = (ages[newest], half_life_micros.recip());
+            for (weight, age) in both {
+                *weight *= half_to_the((age - least) * half_lives);
             }
         }
-        let least = half_lives[newest];
-        for (weight, passed) in self.inner.iter_mut().zip(half_lives) {
-            *weight *= half_to_the(*passed - least);
+    }
+}
+
+impl<'m> Anchor<'m> {
+    /// Step 2: the places of the touches that hold it; none if it is missing.
+    #[inline]
+    fn find(
+        &self,
+        scene: Scene<'_>,
+        whose: Whose,
+        entries: &mut Vec<(Time, u32)>,
+        out: &mut Vec<usize>,
+    ) -> Held<'m> {
+        match self {
+            Self::First => out.push(0),
+            Self::Last => out.push(scene.len() - 1),
+            Self::Milestone(candidates) => return find_milestone(candidates, scene, whose, entries, out),
+        }
+        Held::Itself
+    }
+}
+
+fn find_milestone<'m>(
+    candidates: &[Candidate<'m>],
+    scene: Scene<'_>,
+    whose: Whose,
+    entries: &mut Vec<(Time, u32)>,
+    out: &mut Vec<usize>,
+) -> Held<'m> {
+    for (place, candidate) in candidates.iter().enumerate() {
+        if candidate.is_pending && scene.journeys.is_open(scene.journey) {
+            let last = (0..scene.len()).rev().find(|place| candidate.may_hold(scene, *place));
+            out.extend(last);
+            return Held::Pending;
+        }
+        match candidate.find(scene, whose, entries, out) {
+            Found::Touches if place > 0 => return Held::With(candidate.name),
+            Found::Touches | Found::Unheld => return Held::Itself,
+            Found::Skipped => {}
         }
     }
+    Held::Itself
 }
 
 impl Candidate<'_> {

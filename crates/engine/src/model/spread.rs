@@ -35,29 +35,28 @@ impl Anchored {
 
     /// Gives each anchor's weight to the touches that hold it.
     ///
-    /// `find` fills the places of those that hold a milestone, none if it is missing. Several get an even part each.
-    pub(super) fn find<'m>(
+    /// Each comes with its name and its weight. `find` fills the places of those that hold it, none if it is missing.
+    /// Several get an even part each.
+    pub(super) fn find<'m, A>(
         &mut self,
-        spec: &'m ModelSpec,
+        anchors: impl Iterator<Item = (A, &'m str, f64)>,
         touches: usize,
-        mut find: impl FnMut(&'m str, &mut Vec<usize>) -> Held<'m>,
+        mut find: impl FnMut(A, &mut Vec<usize>) -> Held<'m>,
         told: &mut dyn FnMut(usize, Rule<'m>),
     ) {
         self.clear();
-        let Some(last) = touches.checked_sub(1) else { return };
-        for (name, weight) in &spec.weights {
+        if touches == 0 {
+            return;
+        }
+        for (anchor, name, weight) in anchors {
             self.places.clear();
-            let mut held = Held::Itself;
-            match name.as_str() {
-                "first" => self.places.push(0),
-                "last" => self.places.push(last),
-                name => held = find(name, &mut self.places),
-            }
+            let held = find(anchor, &mut self.places);
             if self.places.is_empty() {
                 self.missing += weight;
                 continue;
             }
-            let part = weight / self.places.len() as f64;
+            // Nearly always one holds it.
+            let part = if self.places.len() == 1 { weight } else { weight / self.places.len() as f64 };
             for place in &self.places {
                 hold(&mut self.others, *place as u32, part);
                 told(*place, Rule::Anchor { name, held });

@@ -131,13 +131,22 @@ impl Paths {
     /// Deals that no rate converts, and journeys without a touch, are no paths. An account with open deals alone is
     /// none either: how it ends is not known.
     pub fn of_journeys(found: &Journeys<'_>, dimension: By, rates: &Rates, reporting: Currency) -> Self {
+        Self::with_nulls(found, &null_journeys(found), dimension, (rates, reporting))
+    }
+
+    /// The same where [what came to nothing](null_journeys) is found already.
+    pub(crate) fn with_nulls(
+        found: &Journeys<'_>,
+        nulls: &Journeys<'_>,
+        dimension: By,
+        (rates, reporting): (&Rates, Currency),
+    ) -> Self {
         let mut out = Builder {
             groups: Groups::new(found.book, dimension),
             traits: Numbers::of(found.book),
             paths: Self::empty(),
         };
-        let nulls = null_journeys(found);
-        for (journeys, journey) in counted(found, &nulls, rates, reporting) {
+        for (journeys, journey) in counted(found, nulls, rates, reporting) {
             let minor = minor(journey, rates, reporting);
             out.push(journeys, journey, minor.filter(|_| std::ptr::eq(journeys, found)), minor);
         }
@@ -194,7 +203,7 @@ pub(crate) fn counted<'a, 'b>(
 ) -> impl Iterator<Item = (&'a Journeys<'b>, &'a Journey)> {
     let won = found.list.iter().filter(move |journey| minor(journey, rates, reporting).is_some());
     let all = won.map(move |it| (found, it)).chain(nulls.list.iter().map(move |it| (nulls, it)));
-    all.filter(|(journeys, journey)| !journeys.touches(journey).is_empty())
+    all.filter(|(_, journey)| !journey.touches.is_empty())
 }
 
 struct Builder<'b> {
@@ -213,9 +222,9 @@ impl Builder<'_> {
     ) {
         let rows = found.touches(journey);
         let walked = Arc::make_mut(&mut self.paths.walked);
-        walked.push(rows.iter().map(|row| self.groups.of(found, journey, *row as usize)));
+        walked.push(rows.iter().map(|row| self.groups.of(found, journey, row)));
         let at = &found.book.touches.at;
-        walked.ages_days.extend(rows.iter().map(|row| journey.end.days_since(at[*row as usize]).max(0.0)));
+        walked.ages_days.extend(rows.iter().map(|row| journey.end.days_since(at[row]).max(0.0)));
         let deal = if let Subject::Deal(deal) = journey.subject { Some(deal) } else { None };
         walked.about.push(About {
             account: journey.account as u32,

@@ -349,7 +349,7 @@ proptest! {
                 let mut shares = Vec::new();
                 tributary_core::money::split(minor, &weights, &mut shares);
                 for ((row, weight), share) in found.touches(journey).iter().zip(&weights).zip(shares) {
-                    let team = book.terms.get(book.touches.team[*row as usize]).map(str::to_owned);
+                    let team = book.terms.get(book.touches.team[row]).map(str::to_owned);
                     let slot = expected.entry(team).or_default();
                     *slot = (slot.0 + minor as f64 * weight, slot.1 + share);
                 }

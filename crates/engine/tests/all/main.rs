@@ -20,3 +20,4 @@ mod presets;
 mod pruned;
 mod reconcile;
 mod story;
+mod threads;

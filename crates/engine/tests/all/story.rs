@@ -113,7 +113,7 @@ pub(crate) fn rules(account: &str, name: &str) -> String {
         let told = &mut |place: usize, rule: Rule<'_>| met[place].push(rule.to_string());
         model.bind(&found).weigh(&found, journey, &mut weights, told);
         all.extend(rows.iter().zip(met).map(|(row, met)| {
-            let channel = book.terms.get(book.touches.channel[*row as usize]).unwrap_or("?");
+            let channel = book.terms.get(book.touches.channel[row]).unwrap_or("?");
             format!("{channel}: {}", met.join(" + "))
         }));
     }

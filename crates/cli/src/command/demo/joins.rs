@@ -53,7 +53,7 @@ impl<'a> Won<'a> {
     fn of(found: &Journeys<'a>, journey: &Journey) -> Option<Self> {
         let book = found.book;
         let Subject::Deal(deal) = journey.subject else { return None };
-        let rows = found.touches(journey).iter().map(|row| *row as usize).collect();
+        let rows = found.touches(journey).iter().collect();
         let name = |term| book.terms.get(term).map(str::to_owned);
         let account = name(book.accounts[journey.account].label)?;
         Some(Self { book, rows, account, deal: name(book.deals[deal].label)? })
