@@ -8,6 +8,7 @@ pub mod export;
 pub mod influence;
 pub mod journey;
 pub mod load;
+pub mod order;
 mod question;
 pub mod reconciliation;
 pub mod status;

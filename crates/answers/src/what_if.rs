@@ -17,7 +17,8 @@ use crate::{AnswerError, Coverage, Data, Question};
 /// A setting and what it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// `lookback_days`, `whose`, or `MODEL.FIELD`, where a field that is a milestone means its weight.
+    /// `lookback_days`, `whose`, or `MODEL.FIELD`, where a field that is a milestone means its weight and that of a
+    /// model that learns is one of its method's options.
     pub name: String,
     /// As in the configuration, without quotes; `none` for nothing.
     pub value: String,
@@ -149,8 +150,8 @@ fn row(line: compare::Line) -> Row {
 /// The settings of the policy that may change; all others choose deals, and so change what is compared.
 const POLICY: [&str; 2] = ["lookback_days", "whose"];
 
-/// Fields of a model that are words about it.
-const WORDS: [&str; 4] = ["idea", "misleads", "rule", "documented_in"];
+/// Fields of a model that are words about it, and the one that makes it another.
+const FIXED: [&str; 5] = ["idea", "misleads", "rule", "documented_in", "method"];
 
 /// A question and models on their way to be others.
 struct Changing {
@@ -186,6 +187,10 @@ impl Changing {
                 self.changed.iter().filter(|it| it.name.split('.').next() == Some(&name)).collect();
             let Some(last) = mine.last() else { continue };
             let wrong = |reason: String| AnswerError::Setting { name: last.name.clone(), reason };
+            if let Choice::Learned { method, .. } = &mut self.models[index] {
+                *method = serde_json::from_value(spec).map_err(|error| wrong(readable(&error)))?;
+                continue;
+            }
             let mut changed: ModelSpec =
                 serde_json::from_value(spec).map_err(|error| wrong(readable(&error)))?;
             let sum: f64 = changed.weights.values().sum::<f64>() + changed.rest;
@@ -252,7 +257,7 @@ impl Changing {
         Ok(if is_new { "0".to_owned() } else { told(&from) })
     }
 
-    /// What a model may give a weight.
+    /// What a rule may give a weight.
     fn anchors(&self, index: usize) -> Vec<String> {
         let Choice::Rule(model) = &self.models[index] else { return Vec::new() };
         let spec = model.spec();
@@ -274,12 +279,13 @@ impl Changing {
     }
 }
 
-/// A rule's settings as JSON; nothing of a model that learns, whose settings are not changed here.
+/// A model's settings as JSON.
 fn spec(model: &Choice) -> Value {
-    match model {
-        Choice::Rule(model) => serde_json::to_value(model.spec()).unwrap_or_default(),
-        Choice::Learned { .. } => Value::Object(Map::new()),
-    }
+    let spec = match model {
+        Choice::Rule(model) => serde_json::to_value(model.spec()),
+        Choice::Learned { method, .. } => serde_json::to_value(method),
+    };
+    spec.unwrap_or_default()
 }
 
 /// A place in a model's JSON, made if it is not there.
@@ -294,14 +300,14 @@ fn at<'v>(spec: &'v mut Value, path: &[&str]) -> &'v mut Value {
 /// The names of a model's fields.
 fn fields(spec: &Value) -> Vec<String> {
     let all = spec.as_object().into_iter().flat_map(Map::keys);
-    all.filter(|name| !WORDS.contains(&name.as_str())).cloned().collect()
+    all.filter(|name| !FIXED.contains(&name.as_str())).cloned().collect()
 }
 
 /// Whether a field holds several values, written with commas between.
 fn is_list(path: &[&str]) -> bool {
     matches!(
         path,
-        ["rest_per"]
+        ["rest_per" | "controls"]
             | ["exclude" | "only_as_anchor", _]
             | ["exclude_after", _, _]
             | ["anchors", _, "among", _]

@@ -340,6 +340,32 @@ fn any_field_of_a_model_may_change() {
 }
 
 #[test]
+fn the_options_of_a_model_that_learns_may_change() {
+    for (name, text, from) in [
+        ("markov.order", "2", "1"),
+        ("markov.nulls", "omitted", "counted"),
+        ("markov.removal", "drop", "redirect"),
+        ("shapley_rate.permutations", "80", "2000"),
+        ("logistic.controls", "industry,size", "segment"),
+    ] {
+        let (model, _) = name.split_once('.').unwrap();
+        let answer = &what_if_set(&[model], &[(name, text)]).unwrap()[0];
+        assert_eq!((answer.changes[0].from.as_str(), answer.changes[0].to.as_str()), (from, text), "{name}");
+        assert_ne!(answer.stamp.config_hash, answer.saved_config_hash, "{name}");
+        let same = &what_if_set(&[model], &[(name, from)]).unwrap()[0];
+        assert_eq!(same.stamp.config_hash, same.saved_config_hash, "{name}");
+    }
+    let refused =
+        |name: &str, value: &str| what_if_set(&["markov"], &[(name, value)]).unwrap_err().to_string();
+    assert_eq!(refused("markov.order", "9"), "model markov: order 9 is not one of 1, 2, 3 and 4");
+    let away = refused("markov.removal", "away");
+    assert!(away.starts_with("markov.removal: unknown value `away`"), "{away}");
+    for name in ["markov.method", "markov.first", "markov.orders"] {
+        assert_eq!(refused(name, "1"), format!("there is no setting `{name}`"));
+    }
+}
+
+#[test]
 fn a_change_that_makes_no_sense_says_what_does() {
     let refused = |changes: &[(&str, &str)]| what_if_set(&["w"], changes).unwrap_err();
     for name in ["lookback", "w.frist", "x.first", "w.weights.frist", "w.weights", "w.idea"] {

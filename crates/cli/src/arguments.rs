@@ -152,7 +152,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIMENSION", default_value = "channel")]
         by: String,
         /// What if this were otherwise: lookback_days, whose, or a model's field or weight, as in w.first=0.4 or
-        /// time_decay.half_life_days=30; may repeat. Shows the difference to the saved configuration, and saves nothing.
+        /// time_decay.half_life_days=30, or markov.order=2; may repeat. Shows the difference to the saved configuration, and saves nothing.
         #[arg(long, value_name = "NAME=VALUE")]
         set: Vec<String>,
     },
@@ -228,7 +228,7 @@ pub(crate) enum Command {
     },
 }
 
-/// The reports that are not credit.
+/// The reports beside credit.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Report {
     /// How much of the deals each key took part in: every deal that it touched, in full.
@@ -239,6 +239,14 @@ pub(crate) enum Report {
         #[command(flatten)]
         scope: Scope,
         /// What deals are added up by.
+        #[arg(long, value_name = "DIMENSION", default_value = "channel")]
+        by: String,
+    },
+    /// What each key brings in as the first, the second, … to touch a deal: its Shapley value by place.
+    Order {
+        #[command(flatten)]
+        scope: Scope,
+        /// What the credit is added up by.
         #[arg(long, value_name = "DIMENSION", default_value = "channel")]
         by: String,
     },

@@ -77,6 +77,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Report { report: Report::Influence { scope, by } } => {
             report::influence(&Context::load(&global)?, &scope, &by).await
         }
+        Command::Report { report: Report::Order { scope, by } } => {
+            report::order(&Context::load(&global)?, &scope, &by).await
+        }
         Command::Journey { subject, scope } => {
             report::journey(&Context::load(&global)?, &scope, &subject).await
         }

@@ -5,6 +5,7 @@
 pub(crate) mod cell;
 pub(crate) mod evidence;
 mod influence;
+mod order;
 pub(crate) mod progress;
 mod report;
 pub(crate) mod table;

@@ -5,7 +5,7 @@ use std::path::Path;
 use tributary_answers::what_if::{Change, what_if};
 use tributary_answers::{
     AnswerError, Data, Question, Subject, attribution, evidence, explanation, export, influence, journey,
-    load, reconciliation, status,
+    load, order, reconciliation, status,
 };
 use tributary_core::Time;
 use tributary_core::book::Columns;
@@ -216,6 +216,14 @@ pub(super) async fn influence(context: &Context, scope: &Scope, by: &str) -> Res
     let by = dimension(by)?;
     let asked = ask(context, scope, &[], &|policy, models| columns(policy, models, by)).await?;
     show::print(&influence::influence(&asked.data, &asked.question, by), context.format)?;
+    Ok(Outcome::Done)
+}
+
+/// `report order`.
+pub(super) async fn order(context: &Context, scope: &Scope, by: &str) -> Result<Outcome, Failure> {
+    let by = dimension(by)?;
+    let asked = ask(context, scope, &[], &|policy, models| columns(policy, models, by)).await?;
+    show::print(&order::order(&asked.data, &asked.question, by), context.format)?;
     Ok(Outcome::Done)
 }
 

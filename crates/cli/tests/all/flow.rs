@@ -197,6 +197,21 @@ fn influence_cannot_be_mistaken_for_credit() {
 }
 
 #[test]
+fn what_opens_and_what_closes_is_told_by_place() {
+    let folder = imported();
+    let report = json(folder.path(), &["report", "order"]);
+    let credit = |row: &serde_json::Value| row["credit_minor"].as_f64().unwrap();
+    let rows = report["rows"].as_array().unwrap();
+    let sum: f64 = rows.iter().map(credit).sum();
+    assert!((sum - report["total_minor"].as_f64().unwrap()).abs() < 0.01, "{report}");
+    for row in rows {
+        let places: f64 = row["places"].as_array().unwrap().iter().map(credit).sum();
+        assert!((places - credit(row)).abs() < 0.01, "{row}");
+    }
+    insta::assert_snapshot!("order", tributary(folder.path(), &["report", "order"]).stdout);
+}
+
+#[test]
 fn open_deals_are_credited_as_the_pipeline() {
     let folder = imported();
     std::fs::write(
