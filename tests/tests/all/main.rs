@@ -4,6 +4,7 @@
 
 mod clients;
 mod company;
+mod fuzz;
 mod soak;
 mod tryton;
 
