@@ -8,7 +8,7 @@ use tributary_store::testkit::{TestStore, stores};
 use tributary_store::work::{Lease, Taken};
 use tributary_store::{Store, StoreError};
 
-const LONG: Duration = Duration::from_secs(3_600);
+const LONG: Duration = Duration::from_hours(1);
 
 async fn taken(store: &Store, ttl: Duration) -> Option<Arc<Lease>> {
     match store.take("source crm", ttl).await.unwrap() {
