@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo`, `sim`, `test`, `ci` and `bench`.
+//! Developer commands: `cargo xtask demo`, `sim`, `test`, `ci`, `soak` and `bench`.
 //!
 //! What continuous integration runs and what a developer runs by hand is the same code, here. Not responsible
 //! for anything a user of Tributary needs: that is the `tributary` binary.
@@ -9,6 +9,7 @@ mod ci;
 mod demo;
 mod new_connector;
 mod shell;
+mod soak;
 mod test;
 mod tools;
 
@@ -55,6 +56,8 @@ enum Command {
     },
     /// Measure how fast Tributary is: one JSON line a figure.
     Bench(bench::Options),
+    /// Run the daemon under faults and kills for long.
+    Soak(soak::Options),
     /// Everything that continuous integration runs: format, lints, docs, licences, dependency direction, tests.
     Ci,
 }
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Schema => schema(),
         Command::NewConnector { name } => new_connector::run(&name),
         Command::Bench(options) => bench::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Ci => ci::run(),
     };
     match outcome {

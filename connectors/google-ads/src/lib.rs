@@ -8,10 +8,11 @@ mod pull;
 mod simulator;
 
 use async_trait::async_trait;
+use tributary_core::time::{When, Zone};
 use tributary_source::http::OAuth;
 use tributary_source::{
     Connector, Environment, Error, Finding, Mode, Normalized, Page, Part, Record, Settings, Source, Spec,
-    Stream, Task,
+    Stream, Task, VersionEnd,
 };
 
 use api::Ads;
@@ -28,6 +29,15 @@ static STREAMS: [Stream; 4] = [
     Stream { name: "ad_groups", mode: Mode::Snapshot, sweeps: false },
     Stream { name: "spend", mode: Mode::Windows, sweeps: false },
     Stream { name: "clicks", mode: Mode::Keyset, sweeps: false },
+];
+
+/// When Google ends the versions of its API, as far as it has said: the first day of the month.
+const VERSION_ENDS: [(&str, &str); 5] = [
+    ("v22", "2026-10-07"),
+    ("v23", "2027-02-01"),
+    ("v24", "2027-05-01"),
+    ("v25", "2027-08-01"),
+    ("v26", "2027-11-01"),
 ];
 
 impl Connector for GoogleAds {
@@ -49,6 +59,12 @@ impl Connector for GoogleAds {
 
     fn streams(&self) -> &'static [Stream] {
         &STREAMS
+    }
+
+    fn version_end(&self, settings: &Settings) -> Option<VersionEnd> {
+        let version = Config::read(settings).ok()?.version;
+        let (_, day) = VERSION_ENDS.iter().find(|(known, _)| *known == version)?;
+        Some(VersionEnd { version, at: When::parse(day, &Zone::default()).ok()?.start() })
     }
 
     fn connect(&self, settings: &Settings, environment: &Environment) -> Result<Box<dyn Source>, Error> {

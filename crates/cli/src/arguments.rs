@@ -139,6 +139,8 @@ pub(crate) enum Command {
     },
     /// Say what is in the store, how fresh it is and what is wrong with it.
     Status,
+    /// List what could not be understood, and why.
+    Quarantine(Quarantine),
     /// Import CSV or JSON Lines files in the canonical form.
     Import(Import),
     /// Split every deal's revenue over its touches.
@@ -331,6 +333,19 @@ pub(crate) struct Import {
     /// The source that the records belong to: one of the configuration, or a new name.
     #[arg(long, value_name = "ID", default_value = "import")]
     pub(crate) source: String,
+}
+
+/// `quarantine`.
+#[derive(Debug, Args)]
+pub(crate) struct Quarantine {
+    /// Only this source.
+    pub(crate) source: Option<String>,
+    /// Show what came as it came; it may hold personal data.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// First read what landed anew, with the connectors and settings of now; nothing is asked of a vendor.
+    #[arg(long)]
+    pub(crate) retry: bool,
 }
 
 /// `simulate`.

@@ -11,6 +11,7 @@ mod key;
 mod normalize;
 mod paths;
 mod plan;
+mod quarantine;
 pub(crate) mod report;
 mod serve;
 mod simulate;
@@ -62,6 +63,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Serve { .. } => serve::run(&global).await,
         Command::Pause { sources } => plan::pause(&Context::load(&global)?, &sources).await,
         Command::Resume { sources } => plan::resume(&Context::load(&global)?, &sources).await,
+        Command::Quarantine(asked) => quarantine::run(&Context::load(&global)?, &asked).await,
         Command::Import(import) => import::run(&Context::load(&global)?, &import).await,
         Command::Status => report::status(&Context::load(&global)?).await,
         Command::Attribute { scope, model, by, set } => {

@@ -39,8 +39,23 @@ pub trait Connector: Send + Sync {
         Ok(None)
     }
 
+    /// When the vendor ends the version of its API that the settings name, where that is known.
+    fn version_end(&self, settings: &Settings) -> Option<VersionEnd> {
+        let _ = settings;
+        None
+    }
+
     /// Says in our words what one record version means. Pure: no IO, no clock, no other record.
     fn normalize(&self, settings: &Settings, record: &Record) -> Normalized;
+}
+
+/// The end of a version of a vendor's API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionEnd {
+    /// The version, as the settings name it.
+    pub version: String,
+    /// The first instant at which it may be gone.
+    pub at: Time,
 }
 
 /// A live connection to one account at a vendor.

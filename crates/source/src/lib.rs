@@ -12,7 +12,7 @@ pub mod testkit;
 
 pub use connector::{
     Connector, Counted, Covers, Cursor, Finding, Mode, Next, Normalized, Page, Part, Problem, Reach, Record,
-    Reject, Resume, Source, Span, Stream, Task,
+    Reject, Resume, Source, Span, Stream, Task, VersionEnd,
 };
 pub use environment::{Environment, Kept, MemoryTokens, Meter, TokenStore};
 pub use error::{Error, NextStep};

@@ -6,7 +6,7 @@ mod schedule;
 mod serve;
 mod tokens;
 
-pub use pass::{Options, SourceRun, normalizer_key, run};
+pub use pass::{Options, SourceRun, normalizer_key, renormalize, run};
 pub use report::{Event, Observer, Outcome, Report, Silent, SourceReport, StreamReport};
 pub use schedule::{Cadence, Cron, Schedule, Window, rest};
 pub use serve::{DAEMON, Plan, ScheduledSource, ServeError, Watcher, serve};

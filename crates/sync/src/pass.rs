@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_core::id::Hash;
+use tributary_core::time::{DAY_MICROS, Zone};
 use tributary_source::{
     Connector, Cursor, Environment, Error, Finding, MemoryTokens, Meter, Mode, Next, NextStep, Part, Resume,
     Settings, Shape, Source, Span, Stream, Task, TokenStore,
@@ -19,7 +20,7 @@ use tributary_store::landing::{Landed, RunEnd, SourceKey, State};
 use tributary_store::work::{Lease, Taken};
 use tributary_store::{Store, StoreError};
 
-use crate::report::{Event, Observer, Outcome, Report, SourceReport, StreamReport};
+use crate::report::{Event, Observer, Outcome, Report, Silent, SourceReport, StreamReport};
 
 /// A source to pull. Clones share one live connection, with its limits and tokens.
 #[derive(Clone)]
@@ -121,6 +122,8 @@ const SWEEP: &str = "sweep";
 const PATIENCE: Duration = Duration::from_mins(15);
 /// How often in a row one call is told to wait before the vendor is taken at its word.
 const WAITS: usize = 20;
+/// How long before the end of an API's version it is told.
+const VERSION_ENDS_IN: i64 = 60 * DAY_MICROS;
 /// How long a request that is on its way may still take once somebody stops the pass.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -173,6 +176,31 @@ impl From<StoreError> for Halt {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
+}
+
+/// Reads everything that landed of a source anew, without a request, as if its connector had changed: what could not be
+/// understood leaves quarantine if it can now.
+pub async fn renormalize(
+    store: &Store,
+    run: &SourceRun,
+    options: &Options,
+) -> Result<SourceReport, StoreError> {
+    let lease = match store.take(&SourceRun::lease_name(&run.id), options.lease).await? {
+        Taken::Ours(lease) => lease,
+        Taken::By(who) => return Ok(SourceReport::ended(&run.id, Outcome::Busy { by: who })),
+    };
+    let (held, stop) = (store.under(&lease), CancellationToken::new());
+    let work = async {
+        let (mut pass, normalizer, _) = Pass::new(&held, run, options, &Silent, &stop).await?;
+        pass.renormalize(&normalizer).await?;
+        Ok::<_, StoreError>(pass.report)
+    };
+    let report = tokio::select! {
+        report = work => report?,
+        lost = keep(store, &lease, run, options) => return Err(lost),
+    };
+    store.release(&lease).await?;
+    Ok(report)
 }
 
 /// Takes one source in hand, pulls it once, and lets it go.
@@ -229,6 +257,33 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Makes a source known. Gives the pass, its normaliser's key, and whether another one made the facts.
+    async fn new(
+        store: &'a Store,
+        run: &'a SourceRun,
+        options: &'a Options,
+        observer: &'a dyn Observer,
+        stop: &'a CancellationToken,
+    ) -> Result<(Self, String, bool), StoreError> {
+        let normalizer = normalizer_key(run.connector.as_ref(), &run.settings);
+        let settings = run.settings.values.to_string();
+        let (key, stale) =
+            store.register_source(&run.id, run.connector.name(), &settings, &normalizer).await?;
+        let pass = Self {
+            store,
+            run,
+            options,
+            observer,
+            stop,
+            key,
+            states: store.states(key).await?,
+            shapes: BTreeMap::new(),
+            report: SourceReport::ended(&run.id, Outcome::Ok),
+            backfill_until: options.backfill.map(|time| Instant::now() + time),
+        };
+        Ok((pass, normalizer, stale))
+    }
+
     /// Pulls a source that is in hand.
     async fn pull(
         store: &'a Store,
@@ -237,25 +292,11 @@ impl<'a> Pass<'a> {
         observer: &'a dyn Observer,
         stop: &'a CancellationToken,
     ) -> Result<SourceReport, StoreError> {
-        let normalizer = normalizer_key(run.connector.as_ref(), &run.settings);
-        let settings = run.settings.values.to_string();
-        let (key, stale) =
-            store.register_source(&run.id, run.connector.name(), &settings, &normalizer).await?;
-        let states = store.states(key).await?;
         let sent_before = run.meter.sent();
-        let mut pass = Self {
-            store,
-            run,
-            options,
-            observer,
-            stop,
-            key,
-            states,
-            shapes: BTreeMap::new(),
-            report: SourceReport::ended(&run.id, Outcome::Ok),
-            backfill_until: options.backfill.map(|time| Instant::now() + time),
-        };
+        let (mut pass, normalizer, stale) = Self::new(store, run, options, observer, stop).await?;
+        let key = pass.key;
         pass.expect().await?;
+        pass.tell_version_end();
         let tried: Vec<&str> = pass.order().iter().map(|stream| stream.name).collect();
         let id = store.begin_run(key, &tried, (options.now)()).await?;
         if stale {
@@ -325,6 +366,20 @@ impl<'a> Pass<'a> {
         };
         streams.sort_by_key(turn);
         streams
+    }
+
+    /// Says that the vendor ends the version of its API in use, before it does.
+    fn tell_version_end(&mut self) {
+        let Some(end) = self.run.connector.version_end(&self.run.settings) else { return };
+        if end.at.0.saturating_sub((self.options.now)().0) > VERSION_ENDS_IN {
+            return;
+        }
+        let day = end.at.date_in(&Zone::default());
+        let message = format!(
+            "the vendor ends version {} of its API about {day}: set a later `version`, and try it with `tributary check`",
+            end.version
+        );
+        self.report.findings.push(Finding { code: "version-ends".to_owned(), message });
     }
 
     /// Notes the streams that there are, so that one which is never reached is known to be missing.

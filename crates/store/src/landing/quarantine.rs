@@ -12,6 +12,8 @@ use crate::{Store, StoreError};
 /// Something in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
+    /// Its number.
+    pub id: i64,
     /// The source.
     pub source: String,
     /// The stream.
@@ -144,12 +146,26 @@ impl Tx {
 impl Store {
     /// What is in quarantine now: the first `limit` in order of arrival, and how many in all.
     pub async fn quarantined(&self, limit: i64) -> Result<(Vec<Quarantined>, u64), StoreError> {
+        self.quarantined_of(None, limit).await
+    }
+
+    /// The same of one source, or of all.
+    pub async fn quarantined_of(
+        &self,
+        source: Option<&str>,
+        limit: i64,
+    ) -> Result<(Vec<Quarantined>, u64), StoreError> {
         let mut tx = self.read().await?;
-        let count = tx.fetch("select count(*) from quarantine where resolved_at is null", &[]).await?;
+        let of = source.map(str::to_owned);
+        let from = "from quarantine q join source s on s.id = q.source \
+            where q.resolved_at is null and ($1 is null or s.name = $1)";
+        let count = tx.fetch(&format!("select count(*) {from}"), &[of.clone().into()]).await?;
         let count = count.first().map_or(Ok(0), |row| row.int(0))? as u64;
-        let sql = "select s.name, q.stream, q.native_id, q.origin, q.field, q.reason, q.first_seen from quarantine q \
-            join source s on s.id = q.source where q.resolved_at is null order by q.id limit $1";
-        let rows = tx.fetch(sql, &[limit.into()]).await?;
+        let sql = format!(
+            "select s.name, q.stream, q.native_id, q.origin, q.field, q.reason, q.first_seen, q.id {from} \
+            order by q.id limit $2"
+        );
+        let rows = tx.fetch(&sql, &[of.into(), limit.into()]).await?;
         let list = rows
             .iter()
             .map(|row| {
@@ -161,9 +177,23 @@ impl Store {
                     field: row.text(4)?,
                     reason: row.text(5)?,
                     first_seen: Time(row.int(6)?),
+                    id: row.int(7)?,
                 })
             })
             .collect::<Result<_, StoreError>>()?;
         Ok((list, count))
+    }
+
+    /// What is in quarantine under a number, as it came: the record's current version, or the bytes that were none.
+    pub async fn quarantined_body(&self, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "select q.body, r.head from quarantine q left join record r on r.source = q.source \
+            and r.stream = q.stream and r.native_id = q.native_id where q.id = $1";
+        let rows = self.read().await?.fetch(sql, &[id.into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        match (row.opt_bytes(0)?, row.opt_int(1)?) {
+            (Some(body), _) => Ok(Some(body)),
+            (None, Some(version)) => self.body(version).await,
+            (None, None) => Ok(None),
+        }
     }
 }
