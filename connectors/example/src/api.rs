@@ -19,6 +19,9 @@ pub(crate) const CONTACTS: RestStream = RestStream {
     paging: Paging::Token { param: "cursor", next: "/next_cursor" },
 };
 
+/// Everything that is read.
+pub(crate) const ALL: [RestStream; 1] = [CONTACTS];
+
 pub(crate) fn client(settings: &Settings, config: &Config, environment: &Environment) -> Result<Http, Error> {
     let api = Api {
         auth: Auth::Bearer(settings.secret("key")?.clone()),

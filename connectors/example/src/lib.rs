@@ -61,11 +61,11 @@ struct Connection {
 #[async_trait]
 impl Source for Connection {
     async fn check(&self) -> Result<Vec<Finding>, Error> {
-        rest::check(&self.http, &[api::CONTACTS]).await?;
+        rest::check(&self.http, &api::ALL).await?;
         Ok(Vec::new())
     }
 
     async fn pull(&self, task: &Task) -> Result<Page, Error> {
-        rest::pull(&self.http, &[api::CONTACTS], task).await
+        rest::pull(&self.http, &api::ALL, task).await
     }
 }
