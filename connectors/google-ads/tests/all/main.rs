@@ -6,6 +6,7 @@ mod accounts;
 mod clicks;
 mod facts;
 mod reading;
+mod sign_in;
 
 use std::sync::Arc;
 

@@ -226,13 +226,28 @@ fn a_process_that_dies_before_it_uses_its_token_costs_nothing() {
         assert_eq!(world.vendor.ask("hold"), "hold");
         let mut sync = world.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // It has renewed, and waits for the first answer.
-        world.vendor.line("held");
+        assert_eq!(world.vendor.line(""), "held");
         sync.kill().unwrap();
         sync.wait().unwrap();
         assert_eq!(world.vendor.ask("answer"), "answer");
     }
     assert_eq!(world.asked(), before + 2);
     world.ok(&["sync"]);
+}
+
+#[test]
+fn processes_that_renew_at_once_take_turns() {
+    let mut world = World::new();
+    world.ok(&["connect", "crm"]);
+    assert_eq!(world.vendor.ask("slow"), "slow");
+    // Two that used one refresh token would cost the whole grant.
+    let checks: Vec<Child> = (0..4)
+        .map(|_| world.command(&["check"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        .collect();
+    for mut check in checks {
+        assert!(check.wait().unwrap().success());
+    }
+    world.ok(&["check"]);
 }
 
 #[test]

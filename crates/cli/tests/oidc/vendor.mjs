@@ -2,7 +2,9 @@
 // brings a token that is alive. oidc-provider has no JWT bearer grant; here it has one, whose judge is `jose`.
 //
 // node vendor.mjs UPSTREAM KEY
-// Writes `private.pem`, which signs assertions. Says `at ADDRESS`, then obeys a line each: `hold` (answer no request of the API, say `held` for each), `answer`,
+// Writes `private.pem`, which signs assertions. Says `at ADDRESS`, then obeys a line each: `hold` (answer no request of the API: say `held` for each, and
+// `refused` for a token that is not given), `answer`,
+// `slow` (take half a second over each token),
 // `reuse` (use the oldest refresh token again), `seen` (say what was asked of the token address, and every secret).
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -41,11 +43,14 @@ const asked = [];
 const secrets = new Set(['canary-client-secret']);
 const refreshTokens = [];
 let holds = false;
+let delay = 0;
 
 // Notes what goes over the token address.
 provider.use(async (ctx, next) => {
   await next();
   if (ctx.path !== '/token' || !ctx.oidc) return;
+  await new Promise((after) => setTimeout(after, delay));
+  if (holds && ctx.status >= 400) console.log('refused');
   const form = ctx.oidc.body ?? {};
   asked.push(form.grant_type);
   for (const name of ['code', 'code_verifier', 'refresh_token']) if (form[name]) secrets.add(form[name]);
@@ -97,6 +102,9 @@ console.log(`at ${address}`);
 for await (const line of createInterface({ input: process.stdin })) {
   if (line === 'hold' || line === 'answer') {
     holds = line === 'hold';
+    console.log(line);
+  } else if (line === 'slow') {
+    delay = 500;
     console.log(line);
   } else if (line === 'seen') {
     console.log(JSON.stringify({ asked, secrets: [...secrets] }));
