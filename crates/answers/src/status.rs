@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tributary_core::Time;
 use tributary_store::Store;
+use tributary_store::credentials::Credential;
 use tributary_store::landing::{Quarantined, Run, StreamCoverage};
 
 use crate::AnswerError;
@@ -14,6 +15,8 @@ use crate::AnswerError;
 pub struct Status {
     /// The last run of each source.
     pub sources: Vec<SourceStatus>,
+    /// The sources that sign in by what was granted to them.
+    pub sign_ins: Vec<SignIn>,
     /// Records by source and stream, deleted ones left out.
     pub records: Vec<StreamCount>,
     /// Streams whose first read was interrupted, as `source/stream`: what reports say lacks the rest of them.
@@ -33,6 +36,23 @@ pub struct Status {
     pub quarantine: Vec<Problem>,
     /// How much could not be understood in all.
     pub quarantined: u64,
+}
+
+/// What a source was granted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SignIn {
+    /// The source's id.
+    pub source: String,
+    /// What was granted, where the vendor says.
+    pub scopes: Vec<String>,
+    /// When the access token dies, which is renewed by itself.
+    #[serde(serialize_with = "crate::text::option")]
+    pub access_until: Option<Time>,
+    /// When a person must sign in again, where that is known.
+    #[serde(serialize_with = "crate::text::option")]
+    pub until: Option<Time>,
+    /// Why a person must sign in again now, and how.
+    pub needs_authorization: Option<String>,
 }
 
 /// Records of one stream.
@@ -123,6 +143,7 @@ pub async fn status(store: &Store) -> Result<Status, AnswerError> {
     let stream = |(source, stream, records)| StreamCount { source, stream, records };
     Ok(Status {
         sources: store.last_runs().await?.into_iter().map(SourceStatus::from).collect(),
+        sign_ins: store.credentials().await?.into_iter().map(SignIn::of).collect(),
         records: counts.records.into_iter().map(stream).collect(),
         unfinished: store.unfinished().await?,
         coverage: store.coverage().await?.into_iter().filter_map(Covered::of).collect(),
@@ -145,6 +166,13 @@ pub async fn status(store: &Store) -> Result<Status, AnswerError> {
         quarantine: quarantine.into_iter().map(Problem::from).collect(),
         quarantined,
     })
+}
+
+impl SignIn {
+    fn of((source, kept): (String, Credential)) -> Self {
+        let Credential { scopes, access_until, until, refused, .. } = kept;
+        Self { source, scopes, access_until, until, needs_authorization: refused }
+    }
 }
 
 impl Covered {

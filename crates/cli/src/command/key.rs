@@ -55,7 +55,8 @@ pub(super) async fn rotate(context: &Context) -> Result<Outcome, Failure> {
             path.display()
         ),
     };
-    context.progress.say(&format!("sealed {count} tokens under the new key{next}"));
+    let tokens = if count == 1 { "token" } else { "tokens" };
+    context.progress.say(&format!("sealed {count} {tokens} under the new key{next}"));
     Ok(Outcome::Done)
 }
 

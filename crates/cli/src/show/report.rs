@@ -508,6 +508,18 @@ impl Answer for Status {
         line("records not worked out yet", self.pending);
         line("problems in quarantine", self.quarantined);
         let mut tables = if self.sources.is_empty() { vec![store] } else { vec![sources, records, store] };
+        if !self.sign_ins.is_empty() {
+            let mut sign_ins = Table::new(["Source", "Signed in", "Scopes", "Until"]);
+            for it in &self.sign_ins {
+                sign_ins.row(vec![
+                    Cell::Text(it.source.clone()),
+                    Cell::Text(it.needs_authorization.clone().unwrap_or_else(|| "yes".to_owned())),
+                    Cell::option(Some(it.scopes.join(" ")).filter(|scopes| !scopes.is_empty())),
+                    it.until.map_or(Cell::Nothing, Cell::Time),
+                ]);
+            }
+            tables.insert(tables.len() - 1, sign_ins);
+        }
         if !self.coverage.is_empty() {
             tables.insert(tables.len() - 1, coverage);
         }

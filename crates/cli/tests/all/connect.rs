@@ -267,7 +267,15 @@ fn a_stolen_token_needs_a_person_and_the_vendor_is_left_alone_until_then() {
         assert!(again.all().contains("run `tributary connect crm`"), "{}", again.all());
     }
     assert_eq!(world.asked(), asked, "nothing was asked again");
+    let sign_in = || {
+        let status = world.ok(&["status", "--format", "json"]);
+        serde_json::from_str::<Value>(&status.stdout).unwrap()["sign_ins"][0].clone()
+    };
+    let why = sign_in()["needs_authorization"].as_str().unwrap().to_owned();
+    assert!(why.contains("run `tributary connect crm`"), "{why}");
     world.ok(&["connect", "crm"]);
+    assert_eq!(sign_in()["needs_authorization"], Value::Null);
+    assert_eq!(sign_in()["scopes"], serde_json::json!(["openid", "crm.read"]));
     world.ok(&["sync"]);
 }
 
@@ -317,7 +325,7 @@ fn a_key_is_changed_and_a_lost_one_is_told() {
     let key = world.path("tributary.key");
     let old = fs::read_to_string(&key).unwrap();
     let rotated = world.ok(&["key", "rotate"]);
-    assert!(rotated.stderr.contains("sealed 1 tokens under the new key"), "{}", rotated.stderr);
+    assert!(rotated.stderr.contains("sealed 1 token under the new key"), "{}", rotated.stderr);
     let new = fs::read_to_string(&key).unwrap();
     assert_eq!((old.lines().count(), new.lines().count()), (2, 2));
     assert_ne!(old, new);

@@ -2,10 +2,12 @@
 // brings a token that is alive. oidc-provider has no JWT bearer grant; here it has one, whose judge is `jose`.
 //
 // node vendor.mjs UPSTREAM KEY
-// Writes `private.pem`, which signs assertions. Says `at ADDRESS`, then obeys a line each: `hold` (answer no request of the API: say `held` for each, and
-// `refused` for a token that is not given), `answer`,
-// `slow` (take half a second over each token),
-// `reuse` (use the oldest refresh token again), `seen` (say what was asked of the token address, and every secret).
+// Writes `private.pem`, which signs assertions. Says `at ADDRESS`, then obeys a line each:
+// `hold`    answer no request of the API: say `held` for each, and `refused` for a token that is not given
+// `answer`  answer again
+// `slow`    take half a second over each token
+// `reuse`   use the oldest refresh token again
+// `seen`    say what was asked of the token address, and every secret
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
