@@ -21,6 +21,11 @@ const TOOLS: &[Tool] = &[
         is_present: has_postgres,
     },
     Tool {
+        package: "prometheus",
+        purpose: "the dashboard's queries run on a real Prometheus",
+        is_present: has_prometheus,
+    },
+    Tool {
         package: "python3-venv",
         purpose: "the Tryton tests install a real Tryton",
         is_present: has_python_venv,
@@ -34,7 +39,7 @@ pub(crate) fn install_missing() -> Result<()> {
 
 /// The same for what Tryton alone needs.
 pub(crate) fn install_missing_for_tryton() -> Result<()> {
-    install(&TOOLS[1..])
+    install(&TOOLS[2..])
 }
 
 fn install(tools: &[Tool]) -> Result<()> {
@@ -79,6 +84,10 @@ fn has_postgres() -> bool {
         std::env::split_paths(&path).any(|folder: std::path::PathBuf| is_program(&folder, "initdb"))
     });
     in_debian || on_path
+}
+
+fn has_prometheus() -> bool {
+    shell::succeeds(Command::new("prometheus").arg("--version"))
 }
 
 fn is_program(folder: &Path, name: &str) -> bool {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod attribution;
+pub mod contents;
 pub mod coverage;
 pub mod evidence;
 pub mod explanation;
@@ -11,6 +12,7 @@ pub mod load;
 pub mod order;
 mod question;
 pub mod reconciliation;
+pub mod runs;
 pub mod status;
 mod subject;
 mod text;

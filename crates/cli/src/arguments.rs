@@ -137,8 +137,20 @@ pub(crate) enum Command {
         /// A file with one JSON record, a list of records, or one record a line; `-` is stdin.
         file: PathBuf,
     },
-    /// Say what is in the store, how fresh it is and what is wrong with it.
-    Status,
+    /// Say how every source stands, what is in the store, and what is wrong with it.
+    Status {
+        /// Keep saying how the sources stand, until `q` or Ctrl-C.
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Show past syncs, the latest first.
+    Runs {
+        /// Only those of this source.
+        source: Option<String>,
+        /// How many.
+        #[arg(long, value_name = "COUNT", default_value_t = 20)]
+        last: u32,
+    },
     /// List what could not be understood, and why.
     Quarantine(Quarantine),
     /// Import CSV or JSON Lines files in the canonical form.

@@ -15,6 +15,7 @@ mod quarantine;
 pub(crate) mod report;
 mod serve;
 mod simulate;
+pub(crate) mod status;
 mod sync;
 
 use std::path::{Path, PathBuf};
@@ -65,7 +66,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Resume { sources } => plan::resume(&Context::load(&global)?, &sources).await,
         Command::Quarantine(asked) => quarantine::run(&Context::load(&global)?, &asked).await,
         Command::Import(import) => import::run(&Context::load(&global)?, &import).await,
-        Command::Status => report::status(&Context::load(&global)?).await,
+        Command::Status { watch: true } => status::watch(&Context::load(&global)?).await,
+        Command::Status { watch: false } => status::once(&Context::load(&global)?).await,
+        Command::Runs { source, last } => {
+            status::runs(&Context::load(&global)?, source.as_deref(), last).await
+        }
         Command::Attribute { scope, model, by, set } => {
             report::attribute(&Context::load(&global)?, &scope, model, &by, &set).await
         }

@@ -28,7 +28,7 @@ use diagnostic::{Diagnostic, Text};
 use file::File;
 pub(crate) use file::Whose;
 pub(crate) use source::SourceConfig;
-pub(crate) use timing::DaemonConfig;
+pub(crate) use timing::{DaemonConfig, Metrics};
 
 /// Anchors that every model may weigh.
 const BUILT_IN_ANCHORS: [&str; 5] = ["first", "last", "lead", "opportunity", "closed"];

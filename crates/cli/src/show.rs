@@ -8,6 +8,7 @@ mod influence;
 mod order;
 pub(crate) mod progress;
 mod report;
+pub(crate) mod status;
 pub(crate) mod table;
 mod timeline;
 mod what_if;

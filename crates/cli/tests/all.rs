@@ -18,6 +18,8 @@ mod killed;
 mod paths;
 #[path = "all/readme.rs"]
 mod readme;
+#[path = "all/seen.rs"]
+mod seen;
 #[path = "all/sources.rs"]
 mod sources;
 

@@ -44,6 +44,11 @@ impl Store {
         Ok(!self.read().await?.fetch("select record from dirty limit 1", &[]).await?.is_empty())
     }
 
+    /// How many records changed since they were last derived.
+    pub async fn dirty_count(&self) -> Result<u64, StoreError> {
+        self.read().await?.count("select count(*) from dirty").await
+    }
+
     /// How many records there are, deleted ones included.
     pub async fn record_count(&self) -> Result<u64, StoreError> {
         let rows = self.read().await?.fetch("select count(*) from record", &[]).await?;

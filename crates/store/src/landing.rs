@@ -3,6 +3,7 @@
 //! A page, its facts, its quarantine and its state go in together or not at all: there is no other commit point.
 
 mod coverage;
+mod history;
 mod page;
 mod quarantine;
 mod read;
@@ -17,11 +18,12 @@ use crate::StoreError;
 use crate::db::{Insert, Tx};
 
 pub use coverage::StreamCoverage;
+pub use history::{Requests, RunTotal, StreamDay, StreamDays};
 pub use page::Landed;
 pub(crate) use page::Rank;
 pub use quarantine::Quarantined;
 pub use read::Version;
-pub use runs::{Run, RunEnd, RunOutcome};
+pub use runs::{Extent, Run, RunEnd, RunOutcome};
 pub use source::Normalize;
 
 /// A registered source, inside this store.

@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_columns.sql"),
     include_str!("../migrations/0006_credentials.sql"),
     include_str!("../migrations/0007_work.sql"),
+    include_str!("../migrations/0008_history.sql"),
 ];
 
 /// A store on SQLite or Postgres. Cheap to clone.

@@ -402,7 +402,7 @@ impl Store {
 }
 
 impl Tx {
-    async fn count(&mut self, sql: &str) -> Result<u64, StoreError> {
+    pub(crate) async fn count(&mut self, sql: &str) -> Result<u64, StoreError> {
         let rows = self.fetch(sql, &[]).await?;
         rows.first().map_or(Ok(0), |row| row.int(0).map(|count| count as u64))
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use agenda::Planned;
 pub use owner::Owner;
-pub use standing::{Standing, StreamStanding};
+pub use standing::{Reading, Standing, StreamStanding};
 
 use crate::db::{Database, Link, Tx};
 use crate::{Store, StoreError};

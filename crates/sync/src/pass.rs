@@ -319,6 +319,8 @@ impl<'a> Pass<'a> {
             message,
             landed: pass.report.landed(),
             requests: run.meter.sent() - sent_before,
+            advice: pass.report.outcome.advice(),
+            rows: &pass.report.rows(),
             streams: &pass.report.streams_as_json(),
             findings: &serde_json::to_string(&pass.report.findings).unwrap_or_default(),
         };
@@ -643,7 +645,8 @@ async fn keep(store: &Store, lease: &Lease, run: &SourceRun, options: &Options) 
 /// Notes what requests were sent, and hears what other processes sent the same day.
 async fn count(store: &Store, run: &SourceRun, options: &Options) -> Result<(), StoreError> {
     let (day, requests) = run.meter.take((options.now)());
-    let in_all = store.count_requests(&run.id, day, requests).await?;
+    let (_, allowed) = run.meter.today();
+    let in_all = store.count_requests(&run.id, day, requests, allowed).await?;
     run.meter.hear(day, in_all);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use tributary_core::Time;
 use tributary_source::{Finding, NextStep};
-use tributary_store::landing::{Landed, RunOutcome};
+use tributary_store::landing::{Extent, Landed, RunOutcome};
 
 /// Something that happened to a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +128,18 @@ impl Outcome {
             Self::Interrupted { .. } => (RunOutcome::Interrupted, None),
         }
     }
+
+    /// What a person can do about a failure, in a word that is kept with the run.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        let Self::Failed { next, .. } = self else { return None };
+        Some(match next {
+            NextStep::FixConfig => "fix_config",
+            NextStep::Reauthorize => "reauthorize",
+            NextStep::Bug => "report",
+            NextStep::Wait(_) => "wait",
+            _ => "retry",
+        })
+    }
 }
 
 impl SourceReport {
@@ -135,6 +147,22 @@ impl SourceReport {
     pub(crate) fn ended(source: &str, outcome: Outcome) -> Self {
         let (streams, findings) = (Vec::new(), Vec::new());
         Self { source: source.to_owned(), outcome, streams, renormalized: 0, findings }
+    }
+
+    /// New and changed records of each stream, parts taken together.
+    pub(crate) fn rows(&self) -> Vec<(&'static str, u64, Extent)> {
+        let mut rows: Vec<(&'static str, u64, Extent)> = Vec::new();
+        for part in &self.streams {
+            let extent = if part.complete { Extent::Whole } else { Extent::Part };
+            match rows.iter_mut().find(|(stream, ..)| *stream == part.stream) {
+                Some((_, added, whole)) => {
+                    *added += part.landed.added;
+                    *whole = if *whole == Extent::Whole { extent } else { Extent::Part };
+                }
+                None => rows.push((part.stream, part.landed.added, extent)),
+            }
+        }
+        rows
     }
 
     /// What each stream came to, parts taken together, as it is kept with the run.

@@ -77,6 +77,10 @@ pub enum ServeError {
 pub trait Watcher: Observer {
     /// A pass of a source ended; `planned` is what is planned of it now.
     fn ended(&self, report: &SourceReport, planned: &Planned);
+    /// The loop goes round.
+    fn looked(&self) {}
+    /// Working out what came begins.
+    fn deriving(&self) {}
     /// What came was worked out, or was not.
     fn derived(&self, outcome: &Result<update::Summary, DeriveError>);
 }
@@ -86,13 +90,28 @@ impl ScheduledSource {
     fn due(&self, stream: &'static str, standing: Option<&Standing>, now: Time) -> Option<Time> {
         let schedule = self.streams.get(stream).or(self.schedule.as_ref())?;
         let known = standing.and_then(|standing| standing.streams.get(stream)).copied().unwrap_or_default();
-        let StreamStanding { tried_at, is_incomplete } = known;
+        let StreamStanding { tried_at, is_incomplete, .. } = known;
         // A run that was cut off goes on; one that failed, or left a stream out, waits for its time.
         let was_cut_off =
             standing.is_some_and(|it| matches!(it.outcome.as_str(), "partly" | "interrupted" | "running"));
         let last = tried_at.filter(|_| !(is_incomplete && was_cut_off));
         let name = format!("{}/{stream}", self.run.id);
-        schedule.due(if self.streams.contains_key(stream) { &name } else { &self.run.id }, last, now)
+        let due =
+            schedule.due(if self.streams.contains_key(stream) { &name } else { &self.run.id }, last, now)?;
+        // What was missed waits for the hours in which pulls may begin.
+        Some(if due < now && !schedule.is_open(now) { schedule.open(now) } else { due })
+    }
+
+    /// When a source is due next, by its schedule and by what is planned of it: in the past if it is late. Never while
+    /// it is paused, or without a schedule.
+    pub fn next_due(&self, standing: Option<&Standing>, planned: &Planned, now: Time) -> Option<Time> {
+        if planned.is_paused {
+            return None;
+        }
+        let streams = self.run.connector.streams().iter();
+        let due = streams.filter_map(|stream| self.due(stream.name, standing, now)).min();
+        let due = planned.asked_at.or(due)?;
+        Some(planned.not_before.map_or(due, |not_before| due.max(not_before)))
     }
 
     /// The streams that are due, and the instant at which the next one is.
@@ -209,6 +228,7 @@ impl Daemon {
                 }
             };
             self.derive(&plan);
+            self.watcher.looked();
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => {}
@@ -330,6 +350,7 @@ impl Daemon {
         }
         self.is_stale = false;
         self.derived_at = Instant::now();
+        self.watcher.deriving();
         let (store, rules) = (self.store.clone(), plan.rules.clone());
         self.derivation.spawn(async move { update::update(&store, &rules, &mut |_, _| ()).await });
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use tributary_answers::{Question, attribution, load, reconciliation, status};
+use tributary_answers::{Question, attribution, contents, load, reconciliation};
 use tributary_core::book::Columns;
 use tributary_core::fact::Outcome as Ended;
 use tributary_core::time::Zone;
@@ -65,7 +65,7 @@ async fn what_was_planted_is_what_the_reports_say() {
     write_csv(&world, folder.path(), &mut |_, _, _| {}).unwrap();
     for store in testkit::stores().await {
         import(&store, folder.path()).await;
-        let counts = status::status(&store).await.unwrap().counts;
+        let counts = contents::contents(&store).await.unwrap().counts;
         let touches = |fits: fn(&Nature) -> bool| {
             world.touches.iter().filter(|touch| fits(&touch.nature)).count() as u64
         };

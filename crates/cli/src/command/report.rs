@@ -5,7 +5,7 @@ use std::path::Path;
 use tributary_answers::what_if::{Change, what_if};
 use tributary_answers::{
     AnswerError, Data, Question, Subject, attribution, evidence, explanation, export, influence, journey,
-    load, order, reconciliation, status,
+    load, order, reconciliation,
 };
 use tributary_core::Time;
 use tributary_core::book::Columns;
@@ -264,15 +264,6 @@ pub(super) async fn reconcile(
     let balances = answers.iter().all(|answer| answer.accounts.balances);
     show::print(&OneOrMore(answers), context.format)?;
     if balances { Ok(Outcome::Done) } else { Err(Failure::failed("the accounts do not balance")) }
-}
-
-/// `status`.
-pub(super) async fn status(context: &Context) -> Result<Outcome, Failure> {
-    let store = sync::open(context).await?;
-    let answer = status::status(&store).await?;
-    store.close().await;
-    show::print(&answer, context.format)?;
-    Ok(Outcome::Done)
 }
 
 /// `export`: one CSV file a table, and the credit of each touch.

@@ -1,5 +1,7 @@
 //! `tributary serve`: the daemon, which pulls every source when it is due.
 
+mod door;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +15,11 @@ use tributary_source::Meter;
 use tributary_store::Store;
 use tributary_store::work::Planned;
 use tributary_sync::{
-    Event, Observer, Options, Outcome as Ended, Plan, ScheduledSource, ServeError, SourceReport, SourceRun,
-    Watcher,
+    Event, Observer, Options, Outcome as Ended, Plan, ServeError, SourceReport, SourceRun, Watcher,
 };
+use tributary_web::Pulse;
 
-use super::{Context, config_path, sync};
+use super::{Context, config_path, status, sync};
 use crate::arguments::Global;
 use crate::config::SourceConfig;
 use crate::connectors;
@@ -44,8 +46,12 @@ pub(super) async fn run(global: &Global) -> Result<Outcome, Failure> {
         sender,
         context.cancel.clone(),
     ));
+    let pulse = Arc::new(Pulse::default());
+    let door = door::open(&context, &store, plan.clone(), Arc::clone(&pulse)).await?;
     tracing::info!(sources, process = std::process::id(), "serving");
-    let served = tributary_sync::serve(&store, plan, Arc::new(Log), &context.cancel).await;
+    let served = tributary_sync::serve(&store, plan, Arc::new(Log { pulse }), &context.cancel).await;
+    context.cancel.cancel();
+    door::shut(door).await;
     store.close().await;
     match served {
         Ok(()) => {
@@ -89,12 +95,7 @@ fn plan_of(context: &Context, store: &Store, before: Option<&Plan>) -> Result<Pl
             None => SourceRun::new(configured.id.clone(), connectors::named(configured.connector), settings)
                 .metered(Meter::new(timing.quota_share, timing.requests_per_day)),
         };
-        Ok(ScheduledSource {
-            run,
-            schedule: timing.schedule.clone(),
-            streams: timing.streams.clone(),
-            sweep_every: timing.sweep_every,
-        })
+        Ok(status::scheduled(configured, run))
     };
     Ok(Plan {
         sources: context.config.sources.iter().map(source).collect::<Result<_, Failure>>()?,
@@ -155,8 +156,10 @@ async fn reload(
     }
 }
 
-/// Tells what the daemon does, in its log.
-struct Log;
+/// Tells what the daemon does, in its log and to those who ask whether it lives.
+struct Log {
+    pulse: Arc<Pulse>,
+}
 
 impl Observer for Log {
     fn event(&self, source: &str, event: Event) {
@@ -204,7 +207,19 @@ impl Watcher for Log {
         }
     }
 
+    fn looked(&self) {
+        self.pulse.beat();
+    }
+
+    fn deriving(&self) {
+        self.pulse.deriving();
+    }
+
     fn derived(&self, outcome: &Result<Summary, DeriveError>) {
+        match outcome {
+            Ok(_) => self.pulse.derived(),
+            Err(_) => self.pulse.failed_to_derive(),
+        }
         match outcome {
             Ok(summary) if *summary == Summary::default() => {}
             Ok(summary) => tracing::info!(records = summary.records, touches = summary.touches, "worked out"),

@@ -240,7 +240,7 @@ impl SourceConfig {
     }
 
     /// What the connector is given, but for secrets.
-    fn settings_without_secrets(&self, config: &super::Config) -> Settings {
+    pub(crate) fn settings_without_secrets(&self, config: &super::Config) -> Settings {
         Settings {
             source: self.id.clone(),
             values: Value::Object(self.values.clone()),

@@ -1,6 +1,7 @@
 //! When sources are pulled: `every`, `cron`, `window` and their like in a `[[source]]`, and `[daemon]`.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -11,6 +12,7 @@ use tributary_core::time::Zone;
 use tributary_sync::{Cadence, Cron, Schedule, Window};
 
 use super::diagnostic::{Diagnostic, Text};
+use super::file::Value;
 use super::suggest;
 
 /// The keys of a `[[source]]` that say when it is pulled.
@@ -96,11 +98,44 @@ pub(super) struct Daemon {
     /// How long, on Postgres, what a daemon has in hand stays so when it does not answer. Default: 30s.
     #[schemars(with = "Option<String>", regex(pattern = "^[0-9]+[smhd]$"))]
     lease: Option<Spanned<String>>,
+    /// Where the daemon answers over HTTP, such as `127.0.0.1:7420`. Default: nowhere.
+    #[schemars(with = "Option<String>")]
+    listen: Option<Spanned<String>>,
+    /// The environment variable that holds the token of the API: `{ env = "NAME" }`. Without one, nothing but the
+    /// daemon's health is told.
+    #[schemars(with = "Option<Variable>")]
+    token: Option<Spanned<Value>>,
+    /// Who may read metrics: `token` (whoever brings the token) or `open` (whoever reaches the door). Default: token.
+    metrics: Metrics,
+}
+
+/// `{ env = "NAME" }`
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it only describes a schema")]
+struct Variable {
+    env: String,
+}
+
+/// Who may read metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Metrics {
+    /// Whoever brings the token.
+    #[default]
+    Token,
+    /// Whoever reaches the door.
+    Open,
 }
 
 /// What `[daemon]` comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DaemonConfig {
+    /// Where the daemon answers over HTTP.
+    pub(crate) listen: Option<SocketAddr>,
+    /// The environment variable that holds the token of the API.
+    pub(crate) token: Option<String>,
+    /// Who may read metrics.
+    pub(crate) metrics: Metrics,
     /// How many sources are pulled at a time.
     pub(crate) at_once: usize,
     /// How long first reads may go on at a time.
@@ -122,7 +157,28 @@ impl Daemon {
             at_once: self.at_once.map_or(8, Spanned::into_inner),
             backfill: duration(text, self.backfill.as_ref())?.unwrap_or(Duration::from_mins(10)),
             lease,
+            listen: self.listen.as_ref().map(|listen| address(text, listen)).transpose()?,
+            token: self.token.map(|token| variable(text, token)).transpose()?,
+            metrics: self.metrics,
         })
+    }
+}
+
+fn address(text: &Text, listen: &Spanned<String>) -> Result<SocketAddr, Diagnostic> {
+    listen.get_ref().parse().map_err(|_| {
+        text.at(listen.span(), format!("`{}` is no address to listen at", listen.get_ref()))
+            .hint("expected an IP address and a port, such as 127.0.0.1:7420")
+    })
+}
+
+/// The variable's name: a token does not belong into a file.
+fn variable(text: &Text, token: Spanned<Value>) -> Result<String, Diagnostic> {
+    let span = token.span();
+    match token.into_inner() {
+        Value::Env { env } => Ok(env),
+        Value::Text(_) => Err(text
+            .at(span, "`token` is a secret, which does not belong into a file")
+            .hint("write token = { env = \"NAME\" }, and put it into the environment variable NAME")),
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum Cell {
     Change(i64, Currency),
     /// An instant.
     Time(Time),
+    /// So many seconds.
+    Lasting(f64),
 }
 
 impl Cell {
@@ -32,7 +34,15 @@ impl Cell {
 
     /// Whether it is aligned to the right.
     pub(super) fn is_number(&self) -> bool {
-        matches!(self, Self::Count(_) | Self::Real(_) | Self::Share(_) | Self::Money(..) | Self::Change(..))
+        matches!(
+            self,
+            Self::Count(_)
+                | Self::Real(_)
+                | Self::Share(_)
+                | Self::Money(..)
+                | Self::Change(..)
+                | Self::Lasting(_)
+        )
     }
 
     /// For people: thousands apart, shares in per cent.
@@ -54,6 +64,7 @@ impl Cell {
                 .next()
                 .unwrap_or("")
                 .to_owned(),
+            Self::Lasting(seconds) => lasting(*seconds),
         }
     }
 
@@ -63,7 +74,7 @@ impl Cell {
             Self::Nothing => String::new(),
             Self::Text(text) => text.clone(),
             Self::Count(count) => count.to_string(),
-            Self::Real(value) | Self::Share(value) => value.to_string(),
+            Self::Real(value) | Self::Share(value) | Self::Lasting(value) => value.to_string(),
             Self::Money(minor, currency) | Self::Change(minor, currency) => {
                 Money::new(*minor, *currency).to_decimal().to_string()
             }
@@ -75,6 +86,25 @@ impl Cell {
 /// An amount with its thousands apart, without its currency.
 pub(crate) fn money(minor: i64, currency: Currency) -> String {
     grouped(&Money::new(minor, currency).to_decimal().to_string())
+}
+
+/// The two largest units of a while: `3 h 20 min`.
+fn lasting(seconds: f64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    if seconds < 10.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds as u64;
+    let Some(first) = UNITS.iter().position(|(unit, _)| whole >= *unit) else { return "0 s".to_owned() };
+    let mut left = whole;
+    let mut words = Vec::new();
+    for (unit, name) in UNITS.iter().skip(first).take(2) {
+        if left / unit > 0 {
+            words.push(format!("{} {name}", left / unit));
+        }
+        left %= unit;
+    }
+    words.join(" ")
 }
 
 /// What comes from outside may hold control characters, which a terminal would obey.
@@ -116,6 +146,10 @@ mod tests {
             (Cell::Count(999), "999", "999"),
             (Cell::Share(0.1234), "12.3 %", "0.1234"),
             (Cell::Time(Time::from_seconds(0)), "1970-01-01 00:00:00", "1970-01-01T00:00:00Z"),
+            (Cell::Lasting(1.25), "1.2 s", "1.25"),
+            (Cell::Lasting(59.9), "59 s", "59.9"),
+            (Cell::Lasting(3_600.0), "1 h", "3600"),
+            (Cell::Lasting(93_784.0), "1 d 2 h", "93784"),
             (Cell::Nothing, "–", ""),
         ] {
             assert_eq!((cell.shown().as_str(), cell.exact().as_str()), (shown, exact));

@@ -4,7 +4,6 @@ use tributary_answers::Coverage;
 use tributary_answers::attribution::{Attribution, Comparison};
 use tributary_answers::explanation::{Explanation, Thought};
 use tributary_answers::reconciliation::Reconciliation;
-use tributary_answers::status::Status;
 use tributary_core::{Currency, Time};
 use tributary_engine::credit::Unconverted;
 use tributary_engine::splitter::Lesson;
@@ -442,113 +441,5 @@ impl Why for Explanation {
             .map(|(rule, models)| format!("{}: {rule}", models.join(", ")))
             .collect::<Vec<_>>()
             .join("; ")
-    }
-}
-
-impl Answer for Status {
-    fn tables(&self) -> Vec<Table> {
-        let mut sources = Table::new([
-            "Source",
-            "Last run",
-            "Outcome",
-            "Fetched",
-            "Added",
-            "Unchanged",
-            "Problems",
-            "Deleted",
-        ]);
-        for source in &self.sources {
-            sources.row(vec![
-                Cell::Text(source.source.clone()),
-                Cell::Time(source.ended_at.unwrap_or(source.started_at)),
-                Cell::Text(source.message.as_ref().map_or_else(
-                    || source.outcome.clone(),
-                    |message| format!("{}: {message}", source.outcome),
-                )),
-                Cell::Count(source.fetched),
-                Cell::Count(source.added),
-                Cell::Count(source.unchanged),
-                Cell::Count(source.problems),
-                Cell::Count(source.deleted),
-            ]);
-        }
-        let mut records = Table::new(["Source", "Stream", "Records"]);
-        for stream in &self.records {
-            records.row(vec![
-                Cell::Text(stream.source.clone()),
-                Cell::Text(stream.stream.clone()),
-                Cell::Count(stream.records),
-            ]);
-        }
-        let mut coverage = Table::new(["Source", "Stream", "Complete from", "Complete until"]);
-        for stream in &self.coverage {
-            let text = |at: Option<Time>, without: &str| {
-                at.map_or_else(|| Cell::Text(without.to_owned()), Cell::Time)
-            };
-            coverage.row(vec![
-                Cell::Text(stream.source.clone()),
-                Cell::Text(stream.stream.clone()),
-                text(stream.since, "the beginning"),
-                text(stream.until, "never read to its end"),
-            ]);
-        }
-        let counts = &self.counts;
-        let mut store = Table::new(["What", "How many"]);
-        let mut line =
-            |what: &str, count: u64| store.row(vec![Cell::Text(what.to_owned()), Cell::Count(count)]);
-        line("accounts", counts.accounts);
-        line("people", counts.people);
-        line("deals", counts.deals);
-        line("touches", counts.touches);
-        for (reason, count) in &counts.silent {
-            line(&format!("  that count for nothing: {reason}"), *count);
-        }
-        line("  of nobody known", counts.unresolved);
-        line("streams never read to their end", self.unfinished.len() as u64);
-        line("records not worked out yet", self.pending);
-        line("problems in quarantine", self.quarantined);
-        let mut tables = if self.sources.is_empty() { vec![store] } else { vec![sources, records, store] };
-        if !self.sign_ins.is_empty() {
-            let mut sign_ins = Table::new(["Source", "Signed in", "Scopes", "Until"]);
-            for it in &self.sign_ins {
-                sign_ins.row(vec![
-                    Cell::Text(it.source.clone()),
-                    Cell::Text(it.needs_authorization.clone().unwrap_or_else(|| "yes".to_owned())),
-                    Cell::option(Some(it.scopes.join(" ")).filter(|scopes| !scopes.is_empty())),
-                    it.until.map_or(Cell::Nothing, Cell::Time),
-                ]);
-            }
-            tables.insert(tables.len() - 1, sign_ins);
-        }
-        if !self.coverage.is_empty() {
-            tables.insert(tables.len() - 1, coverage);
-        }
-        if !self.findings.is_empty() || !self.unfinished.is_empty() {
-            let mut findings = Table::new(["Finding", "What to know"]);
-            for stream in &self.unfinished {
-                let message = format!("{stream} was never read to its end: a sync goes on with it");
-                findings.row(vec![Cell::Text("unfinished".to_owned()), Cell::Text(message)]);
-            }
-            for finding in &self.findings {
-                findings.row(vec![Cell::Text(finding.code.clone()), Cell::Text(finding.message.clone())]);
-            }
-            tables.push(findings);
-        }
-        if !self.quarantine.is_empty() {
-            let mut quarantine = Table::new(["Source", "Where", "Column", "Why"]).title("in quarantine");
-            for problem in &self.quarantine {
-                quarantine.row(vec![
-                    Cell::Text(problem.source.clone()),
-                    Cell::Text(problem.place.clone()),
-                    Cell::Text(problem.field.clone()),
-                    Cell::Text(problem.reason.clone()),
-                ]);
-            }
-            if self.quarantined > self.quarantine.len() as u64 {
-                quarantine.note(format!("and {} more", self.quarantined - self.quarantine.len() as u64));
-            }
-            tables.push(quarantine);
-        }
-        tables
     }
 }

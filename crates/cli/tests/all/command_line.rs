@@ -17,6 +17,7 @@ fn every_command_has_help() {
         "check",
         "sync",
         "status",
+        "runs",
         "import",
         "attribute",
         "compare",

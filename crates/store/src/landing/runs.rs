@@ -2,6 +2,7 @@
 
 use tributary_core::Time;
 
+use super::history::RunTotal;
 use super::{Landed, SourceKey};
 use crate::db::Value;
 use crate::{Store, StoreError};
@@ -22,7 +23,7 @@ pub enum RunOutcome {
 }
 
 impl RunOutcome {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Partly => "partly",
@@ -31,6 +32,15 @@ impl RunOutcome {
             Self::Interrupted => "interrupted",
         }
     }
+}
+
+/// How much of a stream a run read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All that was to be read.
+    Whole,
+    /// It ended early.
+    Part,
 }
 
 /// What is noted of a run at its end.
@@ -46,6 +56,10 @@ pub struct RunEnd<'a> {
     pub landed: Landed,
     /// Requests it sent.
     pub requests: u64,
+    /// What a person can do about a failure, in a word.
+    pub advice: Option<&'a str>,
+    /// New and changed records by stream, and whether it was read to its end.
+    pub rows: &'a [(&'a str, u64, Extent)],
     /// What each stream came to: JSON, which the store hands back as it is.
     pub streams: &'a str,
     /// What a person should know: JSON.
@@ -67,6 +81,8 @@ pub struct Run {
     pub outcome: String,
     /// Why it failed.
     pub message: Option<String>,
+    /// What a person can do about it, in a word.
+    pub advice: Option<String>,
     /// What it landed.
     pub landed: Landed,
     /// Requests it sent.
@@ -83,7 +99,11 @@ impl Store {
         let mut tx = self.begin().await?;
         let sql = "update run set outcome = 'interrupted', ended_at = $1, message = 'its process ended' \
             where source = $2 and outcome = 'running'";
-        tx.execute(sql, &[at.0.into(), source.0.into()]).await?;
+        let died = tx.execute(sql, &[at.0.into(), source.0.into()]).await?;
+        if died > 0 {
+            let total = RunTotal { runs: died, ended_at: at, ..RunTotal::default() };
+            tx.add_to_total(source.0, RunOutcome::Interrupted.word(), &total).await?;
+        }
         for stream in streams {
             let sql = "update stream_state set tried_at = $1 where source = $2 and stream = $3";
             tx.execute(sql, &[at.0.into(), source.0.into(), (*stream).into()]).await?;
@@ -102,7 +122,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let sql = "update run set ended_at = $1, outcome = $2, message = $3, fetched = $4, added = $5, \
             unchanged = $6, superseded = $7, quarantined = $8, deleted = $9, requests = $10, streams = $11, \
-            findings = $12 where id = $13";
+            findings = $12, advice = $13 where id = $14";
         let values = [
             end.at.0.into(),
             end.outcome.word().into(),
@@ -116,9 +136,11 @@ impl Store {
             (end.requests as i64).into(),
             end.streams.into(),
             end.findings.into(),
+            end.advice.map(str::to_owned).into(),
             run.into(),
         ];
         tx.execute(sql, &values).await?;
+        tx.add_up(run, end).await?;
         tx.commit().await
     }
 
@@ -142,7 +164,7 @@ impl Store {
     async fn runs_where(&self, filter: &str, values: &[Value]) -> Result<Vec<Run>, StoreError> {
         let sql = format!(
             "select s.name, r.started_at, r.ended_at, r.outcome, r.message, r.fetched, r.added, r.unchanged, \
-            r.superseded, r.quarantined, r.deleted, r.id, r.requests, r.streams, r.findings \
+            r.superseded, r.quarantined, r.deleted, r.id, r.requests, r.streams, r.findings, r.advice \
             from run r join source s on s.id = r.source {filter}"
         );
         let rows = self.read().await?.fetch(&sql, values).await?;
@@ -156,6 +178,7 @@ impl Store {
                     ended_at: row.opt_int(2)?.map(Time),
                     outcome: row.text(3)?,
                     message: row.opt_text(4)?,
+                    advice: row.opt_text(15)?,
                     landed: Landed {
                         fetched: count(5)?,
                         added: count(6)?,

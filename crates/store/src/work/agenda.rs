@@ -82,17 +82,26 @@ impl Store {
         tx.commit().await
     }
 
-    /// Adds to the requests sent to a source's vendor on a day, and says how many there were.
-    pub async fn count_requests(&self, source: &str, day: i64, more: u64) -> Result<u64, StoreError> {
+    /// Adds to the requests sent to a source's vendor on a day, and says how many there were. `allowed` are those that
+    /// may be sent that day, where that is known.
+    pub async fn count_requests(
+        &self,
+        source: &str,
+        day: i64,
+        more: u64,
+        allowed: Option<u64>,
+    ) -> Result<u64, StoreError> {
         if more == 0 {
             let sql = "select requests from request_count where source = $1 and day = $2";
             let rows = self.read().await?.fetch(sql, &[source.into(), day.into()]).await?;
             return rows.first().map_or(Ok(0), |row| row.int(0).map(|count| count as u64));
         }
         let mut tx = self.database.begin_beside().await?;
-        let sql = "insert into request_count (source, day, requests) values ($1, $2, $3) on conflict (source, day) \
-            do update set requests = request_count.requests + excluded.requests returning requests";
-        let rows = tx.fetch(sql, &[source.into(), day.into(), (more as i64).into()]).await?;
+        let sql = "insert into request_count (source, day, requests, allowed) values ($1, $2, $3, $4) \
+            on conflict (source, day) do update set requests = request_count.requests + excluded.requests, \
+            allowed = coalesce(excluded.allowed, request_count.allowed) returning requests";
+        let allowed = allowed.map(|allowed| allowed as i64);
+        let rows = tx.fetch(sql, &[source.into(), day.into(), (more as i64).into(), allowed.into()]).await?;
         let sum = rows.first().map_or(Ok(0), |row| row.int(0))?;
         tx.commit().await?;
         Ok(sum as u64)

@@ -25,6 +25,21 @@ pub struct StreamStanding {
     pub tried_at: Option<Time>,
     /// Whether a part of it was never read to its end, or is in the middle of a span.
     pub is_incomplete: bool,
+    /// Until when it is complete: [`Time::MAX`] for what is complete in itself. It was never read to its end without.
+    pub complete_until: Option<Time>,
+    /// The read that it is in the middle of.
+    pub reading: Option<Reading>,
+}
+
+/// A read that has not come to its end, all parts taken together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// When it began.
+    pub began_at: Time,
+    /// When its last page landed.
+    pub updated_at: Time,
+    /// Records done and records in all, where the vendor says.
+    pub progress: Option<(u64, u64)>,
 }
 
 impl Store {
@@ -44,11 +59,21 @@ impl Store {
             standings.insert(row.text(0)?, standing);
         }
         let sql = "select s.name, t.stream, max(t.tried_at), \
-            sum(case when t.complete_at is null or t.resume is not null then 1 else 0 end) \
+            sum(case when t.complete_at is null or t.resume is not null then 1 else 0 end), \
+            min(t.complete_at), count(*) - count(t.complete_at), \
+            min(case when t.resume is not null then t.started_at end), \
+            max(case when t.resume is not null then t.updated_at end), \
+            cast(sum(case when t.total is not null then t.done end) as bigint), cast(sum(t.total) as bigint) \
             from stream_state t join source s on s.id = t.source group by s.name, t.stream";
         for row in tx.fetch(sql, &[]).await? {
             let tried_at = row.opt_int(2)?.map(Time);
-            let stream = StreamStanding { tried_at, is_incomplete: row.int(3)? > 0 };
+            let complete_until = if row.int(5)? > 0 { None } else { row.opt_int(4)?.map(Time) };
+            let (done, total) = (row.opt_int(8)?, row.opt_int(9)?);
+            let progress = done.zip(total).map(|(done, total)| (done as u64, total as u64));
+            let reading = row.opt_int(6)?.map(Time).zip(row.opt_int(7)?.map(Time));
+            let reading = reading.map(|(began_at, updated_at)| Reading { began_at, updated_at, progress });
+            let is_incomplete = row.int(3)? > 0;
+            let stream = StreamStanding { tried_at, is_incomplete, complete_until, reading };
             standings.entry(row.text(0)?).or_default().streams.insert(row.text(1)?, stream);
         }
         Ok(standings)

@@ -2,7 +2,7 @@
 
 use tributary_core::{Fact, Time};
 use tributary_store::Store;
-use tributary_store::landing::{Landed, RunEnd, RunOutcome};
+use tributary_store::landing::{Extent, Landed, RunEnd, RunOutcome, RunTotal, StreamDay};
 use tributary_store::testkit::stores;
 
 use crate::pages::{Pages, name};
@@ -65,6 +65,8 @@ async fn the_last_run_of_each_source_is_known() {
             message: Some("no answer"),
             landed,
             requests: 7,
+            advice: Some("retry"),
+            rows: &[("companies", 2, Extent::Whole), ("owners", 0, Extent::Part)],
             streams: "[]",
             findings: "[]",
         };
@@ -77,6 +79,7 @@ async fn the_last_run_of_each_source_is_known() {
             store.kind
         );
         assert_eq!((runs[0].message.as_deref(), runs[0].requests), (Some("no answer"), 7));
+        assert_eq!(runs[0].advice.as_deref(), Some("retry"));
         // Who begins a run has the source in hand: one without an end died.
         store.begin_run(pages.source, &[], Time(30)).await.unwrap();
         store.begin_run(pages.source, &[], Time(40)).await.unwrap();
@@ -94,5 +97,63 @@ async fn a_reader_is_not_held_up_by_a_writer() {
         assert_eq!(store.record_count().await.unwrap(), 1, "{}", store.kind);
         let second = Store::open(&store.url).await.expect("opening an up-to-date store writes nothing");
         assert_eq!(second.record_count().await.unwrap(), 1, "{}", store.kind);
+    }
+}
+
+#[tokio::test]
+async fn what_runs_came_to_is_added_up_by_outcome_and_by_day() {
+    const DAY: i64 = 86_400_000_000;
+    for store in stores().await {
+        let pages = Pages::new(&store).await;
+        for (began, outcome, added) in
+            [(10, RunOutcome::Ok, 5), (20, RunOutcome::Failed, 1), (DAY, RunOutcome::Ok, 7)]
+        {
+            let run = store.begin_run(pages.source, &[], Time(began)).await.unwrap();
+            let extent = if outcome == RunOutcome::Ok { Extent::Whole } else { Extent::Part };
+            let end = RunEnd {
+                at: Time(began + 5),
+                outcome,
+                message: None,
+                landed: Landed { fetched: 9, added, problems: 1, rejected: 1, ..Landed::default() },
+                requests: 2,
+                advice: None,
+                rows: &[("companies", added, extent)],
+                streams: "[]",
+                findings: "[]",
+            };
+            store.end_run(run, &end).await.unwrap();
+        }
+        // A run that died counts too, once the next begins.
+        store.begin_run(pages.source, &[], Time(DAY + 30)).await.unwrap();
+        store.begin_run(pages.source, &[], Time(DAY + 40)).await.unwrap();
+        let totals = store.run_totals().await.unwrap();
+        let of = |outcome: &str| totals[&("crm".to_owned(), outcome.to_owned())];
+        let ok = RunTotal {
+            runs: 2,
+            fetched: 18,
+            added: 12,
+            problems: 4,
+            requests: 4,
+            took_micros: 10,
+            ended_at: Time(DAY + 5),
+            ..RunTotal::default()
+        };
+        assert_eq!((of("ok"), of("failed").runs, of("interrupted").runs), (ok, 1, 1), "{}", store.kind);
+        let days = store.stream_days(&[0, 1, 5]).await.unwrap();
+        let companies = &days[&("crm".to_owned(), "companies".to_owned())];
+        let expected = [(0, StreamDay { added: 6, completed: 1 }), (1, StreamDay { added: 7, completed: 1 })];
+        assert_eq!(companies.iter().map(|(day, it)| (*day, *it)).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[tokio::test]
+async fn requests_of_a_day_and_what_is_allowed_are_known() {
+    for store in stores().await {
+        assert_eq!(store.count_requests("crm", 3, 5, None).await.unwrap(), 5);
+        assert_eq!(store.count_requests("crm", 3, 2, Some(40)).await.unwrap(), 7);
+        assert_eq!(store.count_requests("crm", 3, 1, None).await.unwrap(), 8);
+        let requests = store.requests_on(3).await.unwrap();
+        assert_eq!((requests["crm"].sent, requests["crm"].allowed), (8, Some(40)), "{}", store.kind);
+        assert!(store.requests_on(4).await.unwrap().is_empty());
     }
 }
