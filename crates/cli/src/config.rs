@@ -4,6 +4,7 @@
 //! fault. Mistakes are reported with line, column and caret. Not responsible for a connector's own settings:
 //! those are passed on, and the connector's complaint is only shown where it belongs.
 
+mod alerts;
 pub(crate) mod diagnostic;
 mod file;
 pub(crate) mod schema;
@@ -24,6 +25,7 @@ use tributary_engine::Choice;
 use tributary_engine::learn::Method;
 use tributary_engine::model::{Model, ModelSpec};
 
+use crate::alerts::Receiver;
 use diagnostic::{Diagnostic, Text};
 use file::File;
 pub(crate) use file::Whose;
@@ -62,6 +64,8 @@ pub(crate) struct Config {
     pub(crate) sources: Vec<SourceConfig>,
     /// How the daemon works.
     pub(crate) daemon: DaemonConfig,
+    /// Who is told what is wrong.
+    pub(crate) alerts: Vec<Receiver>,
     /// The folder that relative paths start from.
     pub(crate) folder: PathBuf,
     text: Text,
@@ -125,6 +129,7 @@ impl Config {
             whose: file.journey.whose,
             lookback_days: file.journey.lookback_days,
             daemon: file.daemon.read(&text)?,
+            alerts: alerts::read(&text, file.alerts)?,
             sources,
             zone,
             folder,

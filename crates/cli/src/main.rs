@@ -2,6 +2,7 @@
 //!
 //! Everything it knows it gets from the other crates; what is decided here is only how to ask and how to show.
 
+mod alerts;
 mod arguments;
 mod command;
 mod config;

@@ -59,6 +59,18 @@ pub struct Api {
     pub timeout: Duration,
     /// Headers of every request.
     pub headers: Vec<(&'static str, String)>,
+    /// How much of an address errors and logs show.
+    pub shown: Shown,
+}
+
+/// How much of an address errors and logs show; never its user, password or query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// Host and path.
+    #[default]
+    Path,
+    /// The host alone, where the path is a secret.
+    Host,
 }
 
 impl Api {
@@ -74,6 +86,7 @@ impl Api {
             max_body_bytes: 64 << 20,
             timeout: Duration::from_mins(1),
             headers: Vec::new(),
+            shown: Shown::default(),
         }
     }
 }
@@ -191,7 +204,8 @@ impl Http {
             tries.begin();
             let sent = Instant::now();
             let outcome = self.once(request, url.clone(), credential).await;
-            let (path, status) = (url.path(), outcome.as_ref().map_or(0, |response| response.status));
+            let path = if inner.api.shown == Shown::Path { url.path() } else { "" };
+            let (path, status) = (path, outcome.as_ref().map_or(0, |response| response.status));
             let (attempt, elapsed_ms) = (tries.count, sent.elapsed().as_millis() as u64);
             tracing::debug!(method = %request.method, path, status, elapsed_ms, attempt, "asked the vendor");
             let (wait, reason) = match outcome.map(|response| (self.read(&response), response)) {
@@ -211,7 +225,7 @@ impl Http {
                 Err(verdict) => return Err(verdict.into_error()),
             };
             if !tries.remain_after(wait) {
-                return Err(tries.used_up(&request.method, &url, &reason));
+                return Err(tries.used_up(&request.method, &self.shown(&url), &reason));
             }
             sleep(wait).await;
         }
@@ -243,6 +257,13 @@ impl Http {
         }
         check_scheme(&url)?;
         Ok(url)
+    }
+
+    fn shown(&self, url: &Url) -> String {
+        match self.inner.api.shown {
+            Shown::Path => redacted(url),
+            Shown::Host => url.host_str().unwrap_or_default().to_owned(),
+        }
     }
 
     /// The time of day.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod alerts;
 pub mod chunks;
 pub mod credentials;
 mod db;
@@ -27,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_credentials.sql"),
     include_str!("../migrations/0007_work.sql"),
     include_str!("../migrations/0008_history.sql"),
+    include_str!("../migrations/0009_alerts.sql"),
 ];
 
 /// A store on SQLite or Postgres. Cheap to clone.

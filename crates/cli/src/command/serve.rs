@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tributary_answers::AnswerError;
 use tributary_derive::update::{DeriveError, Summary};
-use tributary_source::Meter;
+use tributary_source::{Environment, Meter};
 use tributary_store::Store;
 use tributary_store::work::Planned;
 use tributary_sync::{
@@ -20,6 +20,7 @@ use tributary_sync::{
 use tributary_web::Pulse;
 
 use super::{Context, config_path, status, sync};
+use crate::alerts::{self, Receiver};
 use crate::arguments::Global;
 use crate::config::SourceConfig;
 use crate::connectors;
@@ -39,18 +40,24 @@ pub(super) async fn run(global: &Global) -> Result<Outcome, Failure> {
     }
     let sources = plan.sources.len();
     let (sender, plan) = watch::channel(Arc::new(plan));
+    let (tellers, receivers) = watch::channel(context.config.alerts.clone());
     tokio::spawn(reload(
         global.clone(),
         context.store.clone(),
         store.clone(),
         sender,
+        tellers,
         context.cancel.clone(),
     ));
+    let news = Arc::new(Notify::new());
+    let telling =
+        tokio::spawn(tell(store.clone(), plan.clone(), receivers, Arc::clone(&news), context.cancel.clone()));
     let pulse = Arc::new(Pulse::default());
     let door = door::open(&context, &store, plan.clone(), Arc::clone(&pulse)).await?;
     tracing::info!(sources, process = std::process::id(), "serving");
-    let served = tributary_sync::serve(&store, plan, Arc::new(Log { pulse }), &context.cancel).await;
+    let served = tributary_sync::serve(&store, plan, Arc::new(Log { pulse, news }), &context.cancel).await;
     context.cancel.cancel();
+    telling.abort();
     door::shut(door).await;
     store.close().await;
     match served {
@@ -118,6 +125,7 @@ async fn reload(
     address: String,
     store: Store,
     plan: watch::Sender<Arc<Plan>>,
+    receivers: watch::Sender<Vec<Receiver>>,
     stop: CancellationToken,
 ) {
     let path: PathBuf = config_path(&global).to_owned();
@@ -140,10 +148,11 @@ async fn reload(
                 return Err(Failure::usage("another store takes a new start of the daemon"));
             }
             let before = Arc::clone(&plan.borrow());
-            plan_of(&context, &store, Some(&before))
+            Ok((plan_of(&context, &store, Some(&before))?, context.config.alerts))
         });
         match loaded {
-            Ok(next) => {
+            Ok((next, alerts)) => {
+                receivers.send_replace(alerts);
                 tracing::info!(sources = next.sources.len(), "the configuration was read anew");
                 plan.send_replace(Arc::new(next));
             }
@@ -156,9 +165,28 @@ async fn reload(
     }
 }
 
+/// Tells people what is wrong.
+async fn tell(
+    store: Store,
+    plan: watch::Receiver<Arc<Plan>>,
+    receivers: watch::Receiver<Vec<Receiver>>,
+    news: Arc<Notify>,
+    stop: CancellationToken,
+) {
+    let environment = Environment::new(Arc::new(sync::now));
+    let look = || async {
+        let sources: Vec<_> = plan.borrow().sources.iter().map(status::configured).collect();
+        let found = tributary_answers::status::status(&store, &sources, sync::now()).await;
+        found.inspect_err(|error| tracing::warn!(%error, "failed to look for what is wrong")).ok()
+    };
+    alerts::watch(&store, &news, || receivers.borrow().clone(), look, &environment, &stop).await;
+}
+
 /// Tells what the daemon does, in its log and to those who ask whether it lives.
 struct Log {
     pulse: Arc<Pulse>,
+    /// Hears when a pass ended.
+    news: Arc<Notify>,
 }
 
 impl Observer for Log {
@@ -175,6 +203,7 @@ impl Observer for Log {
 
 impl Watcher for Log {
     fn ended(&self, report: &SourceReport, planned: &Planned) {
+        self.news.notify_one();
         let source = report.source.as_str();
         let landed = report.landed();
         let (fetched, added, failures) = (landed.fetched, landed.added, planned.failures);

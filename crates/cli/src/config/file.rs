@@ -9,6 +9,7 @@ use tributary_derive::rules::{ChannelRule, TeamRule};
 use tributary_engine::learn::Method;
 use tributary_engine::model::ModelSpec;
 
+use super::alerts::Alerts;
 use super::timing::Daemon;
 
 /// The whole file, but for `[[source]]`, whose tables belong to the connectors.
@@ -21,6 +22,8 @@ pub(super) struct File {
     pub(super) store: Store,
     /// How the daemon works.
     pub(super) daemon: Daemon,
+    /// Who is told what is wrong, and how.
+    pub(super) alerts: Vec<Alerts>,
     /// Which deals count, and what their stages mean.
     pub(super) deals: Deals,
     /// What belongs to a journey.

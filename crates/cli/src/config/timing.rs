@@ -251,7 +251,7 @@ fn cadence(
     }
 }
 
-fn duration(text: &Text, value: Option<&Spanned<String>>) -> Result<Option<Duration>, Diagnostic> {
+pub(super) fn duration(text: &Text, value: Option<&Spanned<String>>) -> Result<Option<Duration>, Diagnostic> {
     let Some(value) = value else { return Ok(None) };
     match seconds(value.get_ref()) {
         Some(seconds) => Ok(Some(Duration::from_secs(seconds))),

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use tributary_core::Time;
 use tributary_core::dice::Dice;
 use tributary_hubspot::SimulatedHubSpot;
-use tributary_sandbox::simulator::{Habits, Served, serve};
+use tributary_sandbox::simulator::{Fault, Habits, Served, When, serve};
 use tributary_source::ExposeSecret;
 use tributary_store::{Store, testkit};
 
@@ -22,6 +22,9 @@ use super::{folder, tributary};
 
 /// Contacts of each vendor: ten pages.
 const CONTACTS: u64 = 1_000;
+
+/// A receiver of alerts that is not there.
+const NOBODY: &str = "http://127.0.0.1:9/canary-path";
 
 /// Vendors on loopback, and a configuration that reads them all.
 struct Stack {
@@ -75,7 +78,11 @@ impl Stack {
         let token = SimulatedHubSpot::secrets()["token"].expose_secret().to_owned();
         let mut process = Command::new(env!("CARGO_BIN_EXE_tributary"));
         let process = process.arg(command).current_dir(self.folder.path()).stdin(Stdio::null());
-        let process = process.env("HUBSPOT_TOKEN", token).env_remove("TRIBUTARY_LOG").stdout(Stdio::null());
+        let process = process
+            .env("HUBSPOT_TOKEN", token)
+            .env("SECRET_WEBHOOK", NOBODY)
+            .env_remove("TRIBUTARY_LOG")
+            .stdout(Stdio::null());
         let child = process.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
         Process { child, log }
     }
@@ -297,4 +304,33 @@ fn of_three_daemons_on_one_postgres_one_dies_and_one_sleeps_and_nothing_is_lost_
         assert_eq!(daemon.end().code(), Some(0), "{}", daemon.log());
     }
     assert_eq!(stack.digest(), left_alone);
+}
+
+#[test]
+fn what_is_wrong_is_told_once_and_so_is_its_end() {
+    let file = folder();
+    let stack = Stack::new(1, sqlite_in(file.path()));
+    let told = stack.folder.path().join("told");
+    // Somebody's own program, one by JSON over HTTP, and one that is never there.
+    let alerts = format!(
+        "[[alerts]]\nname = \"program\"\ncommand = [\"sh\", \"-c\", \"cat >> {}; echo >> {}\"]\nafter_failures = 1\n\
+         [[alerts]]\nname = \"nobody\"\nwebhook = {{ env = \"SECRET_WEBHOOK\" }}\nafter_failures = 1\n",
+        told.display(),
+        told.display()
+    );
+    stack.configure(&alerts);
+    stack.vendors[0].0.kit().fail(When::Always, Fault::Status(403));
+    let mut daemon = stack.serve("daemon");
+    let lines = || std::fs::read_to_string(&told).unwrap_or_default();
+    until("an alert", || lines().contains("\"began\""), &[&daemon]);
+    let said: serde_json::Value = serde_json::from_str(lines().lines().next().unwrap()).unwrap();
+    assert_eq!((said["source"].as_str(), said["code"].as_str()), (Some("crm0"), Some("failing")), "{said}");
+    assert!(said["hint"].is_string(), "{said}");
+    stack.vendors[0].0.kit().heal();
+    assert!(stack.start("sync", "sync").child.wait().unwrap().success());
+    until("its end", || lines().contains("\"ended\""), &[&daemon]);
+    assert_eq!(lines().matches("\"began\"").count(), 1, "{}", lines());
+    assert_eq!(daemon.end().code(), Some(0));
+    assert!(daemon.log().contains("failed to tell"), "{}", daemon.log());
+    assert!(!daemon.log().contains("canary-path"), "the receiver's address is a secret: {}", daemon.log());
 }

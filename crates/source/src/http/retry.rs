@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, NextStep};
 use reqwest::Method;
 use tokio::time::Instant;
-use url::Url;
-
-use super::address::redacted;
-use crate::error::{Error, NextStep};
 
 /// Tries of one request, the first included.
 const TRIES: u32 = 6;
@@ -57,9 +54,8 @@ impl Tries {
     }
 
     /// What is said when none is left.
-    pub(super) fn used_up(&self, method: &Method, url: &Url, cause: &str) -> Error {
+    pub(super) fn used_up(&self, method: &Method, address: &str, cause: &str) -> Error {
         let (count, elapsed_s) = (self.count, self.elapsed().as_secs());
-        let address = redacted(url);
         let message = format!("{method} {address} failed {count} times in {elapsed_s} s, last with: {cause}");
         Error::new(NextStep::Retry, message)
     }
