@@ -336,7 +336,7 @@ impl Tx {
     /// Lets this transaction compute for a while between two statements.
     pub(crate) async fn think_long(&mut self) -> Result<(), StoreError> {
         if let Link::Postgres(_) = &self.link {
-            self.execute("set local idle_in_transaction_session_timeout = '5min'", &[]).await?;
+            self.execute("set local idle_in_transaction_session_timeout = '20s'", &[]).await?;
         }
         Ok(())
     }

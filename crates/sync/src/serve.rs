@@ -177,6 +177,13 @@ pub const DAEMON: &str = "daemon";
 
 type Derived = Result<update::Summary, DeriveError>;
 
+/// A pass in hand.
+struct InHand {
+    stop: CancellationToken,
+    /// Whether somebody asked for it: then it ends with no window.
+    is_asked_for: bool,
+}
+
 struct Daemon {
     store: Store,
     plan: watch::Receiver<Arc<Plan>>,
@@ -185,8 +192,8 @@ struct Daemon {
     /// What tells this daemon from others, so that they begin with different sources.
     name: String,
     passes: JoinSet<(String, Result<SourceReport, StoreError>)>,
-    /// Stops the passes in hand, by source.
-    in_hand: HashMap<String, CancellationToken>,
+    /// The passes in hand, by source.
+    in_hand: HashMap<String, InHand>,
     derivation: JoinSet<Derived>,
     /// Whether something came that is not worked out.
     is_stale: bool,
@@ -250,10 +257,10 @@ impl Daemon {
         for source in sources {
             let id = source.run.id.as_str();
             let planned = planned.get(id).cloned().unwrap_or_default();
-            if let Some(stop) = self.in_hand.get(id) {
+            if let Some(pass) = self.in_hand.get(id) {
                 let closed = source.schedule.as_ref().is_some_and(|schedule| !schedule.is_open(now));
-                if planned.is_paused || closed && planned.asked_at.is_none() {
-                    stop.cancel();
+                if planned.is_paused || closed && !pass.is_asked_for {
+                    pass.stop.cancel();
                 }
                 continue;
             }
@@ -267,7 +274,10 @@ impl Daemon {
             if planned.asked_at.is_some() {
                 self.store.answer(id).await?;
             }
-            self.begin(plan, source, due);
+            let stop = self.stop.child_token();
+            let pass = InHand { stop: stop.clone(), is_asked_for: planned.asked_at.is_some() };
+            self.in_hand.insert(id.to_owned(), pass);
+            self.begin(plan, source, due, stop);
         }
         if !self.is_stale && self.derived_at.elapsed() > DERIVE_EVERY {
             // Pages of a long read, or what a process left behind that died.
@@ -275,17 +285,21 @@ impl Daemon {
             self.is_stale = self.store.has_dirty().await?;
         }
         let known: BTreeSet<&str> = plan.sources.iter().map(|source| source.run.id.as_str()).collect();
-        for (_, stop) in self.in_hand.iter().filter(|(id, _)| !known.contains(id.as_str())) {
-            stop.cancel();
+        for (_, pass) in self.in_hand.iter().filter(|(id, _)| !known.contains(id.as_str())) {
+            pass.stop.cancel();
         }
         let wait = Duration::from_micros(next.0.saturating_sub(now.0).max(0) as u64);
         Ok(Instant::now() + wait.max(Duration::from_millis(1)))
     }
 
     /// Begins a pass of some streams.
-    fn begin(&mut self, plan: &Plan, source: &ScheduledSource, streams: BTreeSet<&'static str>) {
-        let stop = self.stop.child_token();
-        self.in_hand.insert(source.run.id.clone(), stop.clone());
+    fn begin(
+        &mut self,
+        plan: &Plan,
+        source: &ScheduledSource,
+        streams: BTreeSet<&'static str>,
+        stop: CancellationToken,
+    ) {
         let run = source.run.only(streams);
         let options = Options { sweep_every: source.sweep_every, ..plan.options.clone() };
         let (store, watcher) = (self.store.clone(), Arc::clone(&self.watcher));

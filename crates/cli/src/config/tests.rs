@@ -79,7 +79,7 @@ tributary.toml:1:2: unknown key `webhooks`
   |
 1 | [webhooks]
   |  ^^^^^^^^
-hint: expected one of: company, store, daemon, deals, journey, channels, teams, reps, models, learned",
+hint: expected one of: company, store, daemon, alerts, deals, journey, channels, teams, reps, models, learned",
     );
 }
 

@@ -267,6 +267,24 @@ async fn a_source_is_pulled_in_its_hours_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_somebody_asks_for_out_of_hours_is_pulled_to_its_end() {
+    let clock = clock();
+    let (store, vendor) = (sqlite().await, Vendor::with(10));
+    vendor.world().latency = MINUTE;
+    let schedule = Schedule { window: Window::parse("22:00-02:00"), ..every(60) };
+    let daemon = Daemon::start(&store, plan(&clock, vec![scheduled(&vendor, "crm", Some(schedule))]));
+    sleep(MINUTE * 60 * 12).await;
+    let before = daemon.seen.count("crm");
+    vendor.world().companies.insert("new".to_owned(), (99, "new".to_owned()));
+    store.ask("crm", clock()).await.unwrap();
+    sleep(MINUTE * 30).await;
+    let seen = daemon.stop().await;
+    let ended = seen.ended.lock().unwrap();
+    assert_eq!((ended.len(), &ended.last().unwrap().1), (before + 1, &Outcome::Ok));
+    assert_eq!(count(&store, COMPANIES).await, 11);
+}
+
+#[tokio::test(start_paused = true)]
 async fn daemons_that_share_a_store_never_pull_a_source_at_once() {
     let clock = clock();
     let store = postgres().await;
