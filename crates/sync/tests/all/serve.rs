@@ -279,7 +279,7 @@ async fn what_somebody_asks_for_out_of_hours_is_pulled_to_its_end() {
     store.ask("crm", clock()).await.unwrap();
     sleep(MINUTE * 30).await;
     let seen = daemon.stop().await;
-    let ended = seen.ended.lock().unwrap();
+    let ended = seen.ended.lock().unwrap().clone();
     assert_eq!((ended.len(), &ended.last().unwrap().1), (before + 1, &Outcome::Ok));
     assert_eq!(count(&store, COMPANIES).await, 11);
 }
