@@ -102,3 +102,79 @@ pub fn due(status: &Status, told: &[Told], rule: &Rule) -> Vec<Alert> {
     }));
     alerts
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tributary_store::work::{Planned, Standing};
+
+    use super::*;
+    use crate::status::{Configured, Known, judge};
+
+    const HOUR: i64 = 3_600_000_000;
+
+    fn rule(after_failures: u32) -> Rule {
+        let on = CODES.iter().map(|code| (*code).to_owned()).collect();
+        Rule { receiver: "ops".to_owned(), on, after_failures, remind_micros: 24 * HOUR }
+    }
+
+    /// A source that failed so many times in a row, at an hour.
+    fn failed(times: u32, hour: i64) -> Status {
+        let planned = Planned { failures: times, ..Planned::default() };
+        let known = Known {
+            standings: BTreeMap::from([("crm".to_owned(), Standing::default())]),
+            planned: BTreeMap::from([("crm".to_owned(), planned)]),
+            ..Known::default()
+        };
+        let configured = Configured {
+            id: "crm".to_owned(),
+            connector: "hubspot",
+            schedule: None,
+            streams: Vec::new(),
+            next_due: std::sync::Arc::new(|_, _, _| None),
+        };
+        let mut status = judge(&known, &[configured], Time(hour * HOUR));
+        // What else is wrong with it is not asked here; who never ran can't have failed.
+        status.problems.retain(|problem| problem.code == "failing");
+        if times > 0 && status.problems.is_empty() {
+            status.problems.push(Problem {
+                source: "crm".to_owned(),
+                code: "failing".to_owned(),
+                message: format!("failed {times} times in a row"),
+                hint: None,
+            });
+        }
+        status
+    }
+
+    fn told(alert: &Alert, hour: i64) -> Told {
+        let Alert { source, code, message, since, .. } = alert.clone();
+        Told { source, code, message, since, told_at: Time(hour * HOUR) }
+    }
+
+    #[test]
+    fn a_source_that_fails_is_told_once_it_failed_often_enough() {
+        assert_eq!(due(&failed(2, 0), &[], &rule(3)), []);
+        let alerts = due(&failed(3, 1), &[], &rule(3));
+        assert_eq!((alerts.len(), alerts[0].event, alerts[0].since), (1, Event::Began, Time(HOUR)));
+    }
+
+    #[test]
+    fn what_was_told_is_told_again_after_a_day_and_when_it_is_over() {
+        let began = due(&failed(3, 1), &[], &rule(3)).remove(0);
+        assert_eq!(due(&failed(4, 2), &[told(&began, 1)], &rule(3)), []);
+        let lasts = due(&failed(9, 25), &[told(&began, 1)], &rule(3));
+        assert_eq!((lasts[0].event, lasts[0].since), (Event::Lasts, Time(HOUR)));
+        assert_eq!(due(&failed(9, 26), &[told(&lasts[0], 25)], &rule(3)), []);
+        let ended = due(&failed(0, 27), &[told(&lasts[0], 25)], &rule(3));
+        assert_eq!((ended.len(), ended[0].event, ended[0].since), (1, Event::Ended, Time(HOUR)));
+        assert!(ended[0].message.starts_with("it is over: failed"), "{}", ended[0].message);
+    }
+
+    #[test]
+    fn what_a_rule_does_not_name_is_not_told() {
+        let late_only = Rule { on: BTreeSet::from(["late".to_owned()]), ..rule(1) };
+        assert_eq!(due(&failed(9, 1), &[], &late_only), []);
+    }
+}
