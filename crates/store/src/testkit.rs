@@ -88,6 +88,23 @@ pub fn postgres_url() -> String {
     format!("postgres://postgres@127.0.0.1:{port}/postgres?options[search_path]={schema}")
 }
 
+/// Ends all connections to Postgres of one application, which its address names, as a restart of the server would.
+pub fn cut_connections(application: &str) {
+    let server = Server::shared();
+    let port = server.port.to_string();
+    let sql = format!(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = '{application}'"
+    );
+    let place = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-d", "postgres"];
+    run(Command::new(server.programs.join("psql")).args(place).args([
+        "-q",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-c",
+        &sql,
+    ]));
+}
+
 /// The server that this process uses, and keeps alive by holding its lock.
 struct Server {
     programs: PathBuf,

@@ -307,6 +307,33 @@ fn of_three_daemons_on_one_postgres_one_dies_and_one_sleeps_and_nothing_is_lost_
 }
 
 #[test]
+fn a_postgres_that_drops_its_connections_again_and_again_costs_time_alone() {
+    let left_alone = {
+        let file = folder();
+        let stack = Stack::new(2, sqlite_in(file.path()));
+        assert!(stack.start("sync", "sync").child.wait().unwrap().success());
+        stack.digest()
+    };
+    let url = testkit::postgres_url();
+    let stack = Stack::new(2, format!("{url}&application_name=dropped"));
+    stack.slow(Duration::from_millis(50));
+    let mut daemon = stack.serve("daemon");
+    for _ in 0..4 {
+        let enough = stack.requests() + 3;
+        let is_over = || stack.is_complete() || daemon.log().contains("sync failed");
+        until("requests", || stack.requests() >= enough || is_over(), &[&daemon]);
+        testkit::cut_connections("dropped");
+    }
+    // Between two transactions a connection is made anew, and nobody notices. In the middle of one the sync fails, and
+    // the daemon rests for a minute; somebody is in more of a hurry.
+    stack.slow(Duration::ZERO);
+    until("a sync", || stack.start("sync", "sync").child.wait().unwrap().success(), &[&daemon]);
+    until("the rest", || stack.is_complete(), &[&daemon]);
+    assert_eq!(stack.digest(), left_alone);
+    assert_eq!(daemon.end().code(), Some(0), "{}", daemon.log());
+}
+
+#[test]
 fn what_is_wrong_is_told_once_and_so_is_its_end() {
     let file = folder();
     let stack = Stack::new(1, sqlite_in(file.path()));
