@@ -14,8 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_hubspot::{HubSpot, SimulatedHubSpot};
 use tributary_sandbox::simulator::serve;
-use tributary_source::http::{Api, Auth, Limit, Request};
-use tributary_source::{Connector, Environment, Http, Normalized, Record, Settings};
+use tributary_source::{Connector, Normalized, Record, Settings};
 use tributary_store::landing::Said;
 use tributary_store::{Store, testkit};
 use tributary_sync::{Options, Silent, SourceRun};
@@ -63,14 +62,6 @@ async fn measure(contacts: u64) -> Result<(), Failed> {
         let mut vendor = Vendor(child.stdout(Stdio::piped()).spawn()?);
         let mut url = String::new();
         BufReader::new(vendor.0.stdout.take().ok_or("a child has a stdout")?).read_line(&mut url)?;
-        let (seconds, cpu, bytes) = ask_and_drop(url.trim(), contacts).await?;
-        say(
-            "contacts asked for and dropped",
-            contacts as f64 / seconds,
-            "records/s",
-            &json!({ "bytes": bytes }),
-        );
-        say("processor time of 100,000 dropped", cpu * 1e5 / contacts as f64, "s", &json!({}));
         let store = Store::open(&address).await?;
         let (seconds, cpu, fetched) = sync(&store, url.trim()).await?;
         let detail = json!({ "store": kind, "contacts": contacts });
@@ -91,27 +82,6 @@ async fn measure(contacts: u64) -> Result<(), Failed> {
         }
     }
     Ok(())
-}
-
-/// Asks for every page as the connector does, and does nothing with it but look for the next one: what no sync from this
-/// vendor on this machine can be faster than. Seconds, processor seconds and bytes.
-async fn ask_and_drop(url: &str, contacts: u64) -> Result<(f64, f64, u64), Failed> {
-    let token = SimulatedHubSpot::secrets().remove("token").ok_or("it has a token")?;
-    let limit = Limit { per_second: 1e6, burst: 1_000_000, concurrent: 4, daily: None };
-    let api = Api { auth: Auth::Bearer(token), limit, ..Api::new(url) };
-    let http = Http::new(api, &Environment::new(Arc::new(now)))?;
-    let (start, before) = (Instant::now(), processor_seconds());
-    let (mut after, mut bytes) = (None::<String>, 0);
-    for _ in 0..contacts.div_ceil(100) {
-        let page = Request::get("crm/objects/2026-09/contacts").query("limit", 100).query("archived", false);
-        let page = after.iter().fold(page, |page, after| page.query("after", after));
-        let body = http.send(&page).await?.body;
-        bytes += body.len() as u64;
-        // The end of the page says where the next begins.
-        let end = String::from_utf8_lossy(&body[body.len().saturating_sub(400)..]).into_owned();
-        after = end.rsplit("\"after\":\"").next().and_then(|rest| rest.split('"').next()).map(str::to_owned);
-    }
-    Ok((start.elapsed().as_secs_f64(), processor_seconds() - before, bytes))
 }
 
 /// One pass: seconds, processor seconds and records fetched.
