@@ -76,33 +76,16 @@ pub fn postgres_url() -> String {
     let server = Server::shared();
     let schema = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let sql = format!("drop schema if exists {schema} cascade; create schema {schema}");
-    let port = server.port.to_string();
-    let place = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-d", "postgres"];
-    run(Command::new(server.programs.join("psql")).args(place).args([
-        "-q",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-c",
-        &sql,
-    ]));
+    server.query(&sql);
+    let port = server.port;
     format!("postgres://postgres@127.0.0.1:{port}/postgres?options[search_path]={schema}")
 }
 
 /// Ends all connections to Postgres of one application, which its address names, as a restart of the server would.
 pub fn cut_connections(application: &str) {
-    let server = Server::shared();
-    let port = server.port.to_string();
-    let sql = format!(
+    Server::shared().query(&format!(
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = '{application}'"
-    );
-    let place = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-d", "postgres"];
-    run(Command::new(server.programs.join("psql")).args(place).args([
-        "-q",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-c",
-        &sql,
-    ]));
+    ));
 }
 
 /// The server that this process uses, and keeps alive by holding its lock.
@@ -113,6 +96,14 @@ struct Server {
 }
 
 impl Server {
+    /// Has Postgres's own client run some statements.
+    fn query(&self, sql: &str) {
+        let port = self.port.to_string();
+        let place = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-d", "postgres"];
+        let strictly = ["-q", "-v", "ON_ERROR_STOP=1", "-c", sql];
+        run(Command::new(self.programs.join("psql")).args(place).args(strictly));
+    }
+
     fn shared() -> &'static Self {
         static SERVER: OnceLock<Server> = OnceLock::new();
         SERVER.get_or_init(Self::find_or_start)

@@ -75,12 +75,8 @@ impl Store {
             }
             Some(row) => {
                 let (id, fence) = (row.int(0)?, row.int(2)? + 1);
-                if let Some(before) = Owner::parse(&row.text(1)?) {
-                    // A SQLite file has processes of one machine alone, whose death shows; who sleeps keeps it.
-                    let has_run_out = row.int(3)? <= now && !self.is_one_file();
-                    if !before.is_dead() && !has_run_out {
-                        return Ok(Taken::By(before.words()));
-                    }
+                if let Some(who) = self.holding(&row.text(1)?, row.int(3)?, now) {
+                    return Ok(Taken::By(who));
                 }
                 let sql = "update lease set owner = $1, fence = $2, held_until = $3 where id = $4";
                 tx.execute(sql, &[owner.to_string().into(), fence.into(), until.into(), id.into()]).await?;
@@ -118,9 +114,15 @@ impl Store {
         let mut tx = self.read().await?;
         let rows = tx.fetch("select owner, held_until from lease where name = $1", &[name.into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let has_run_out = row.int(1)? <= tx.now().await? && !self.is_one_file();
-        let owner = Owner::parse(&row.text(0)?).filter(|owner| !owner.is_dead() && !has_run_out);
-        Ok(owner.map(|owner| owner.words()))
+        Ok(self.holding(&row.text(0)?, row.int(1)?, tx.now().await?))
+    }
+
+    /// Who still holds what stands under this owner, in words: nobody if that one is dead, or let it run out. A SQLite
+    /// file has processes of one machine alone, whose death shows; who sleeps keeps it.
+    fn holding(&self, owner: &str, held_until: i64, now: i64) -> Option<String> {
+        let has_run_out = held_until <= now && !self.is_one_file();
+        let owner = Owner::parse(owner).filter(|owner| !owner.is_dead() && !has_run_out)?;
+        Some(owner.words())
     }
 
     /// Whether the store is one file, which has one daemon.

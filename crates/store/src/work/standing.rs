@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use tributary_core::Time;
 
-use super::Owner;
 use crate::{Store, StoreError};
 
 /// How a source stands.
@@ -52,9 +51,8 @@ impl Store {
             left join run r on r.id = (select max(id) from run where source = s.id) \
             left join lease l on l.name = 'source ' || s.name";
         for row in tx.fetch(sql, &[]).await? {
-            let owner = row.opt_text(2)?.as_deref().and_then(Owner::parse);
-            let has_run_out = row.opt_int(3)?.unwrap_or(0) <= now && !self.is_one_file();
-            let holder = owner.filter(|owner| !owner.is_dead() && !has_run_out).map(|owner| owner.words());
+            let lease = row.opt_text(2)?.zip(row.opt_int(3)?);
+            let holder = lease.and_then(|(owner, held_until)| self.holding(&owner, held_until, now));
             let standing = Standing { outcome: row.text(1)?, holder, streams: BTreeMap::new() };
             standings.insert(row.text(0)?, standing);
         }
