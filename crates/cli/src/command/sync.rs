@@ -35,9 +35,11 @@ pub(super) async fn run(
             .hint("add one, or import files with `tributary import FOLDER`"));
     }
     let store = open(context).await?;
-    if store.is_one_file()
+    // What the daemon would not do, the command does itself: a source is in one hand at a time all the same.
+    if !rebuild
+        && !allow_mass_delete
+        && store.is_one_file()
         && let Some(daemon) = store.holder(DAEMON).await.map_err(AnswerError::from)?
-        && !rebuild
     {
         ask(context, &store, &runs, &daemon).await?;
         store.close().await;
