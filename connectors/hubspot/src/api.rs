@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tributary_core::Time;
 use tributary_core::time::{DAY_MICROS, Zone};
 use tributary_source::http::{Api, Auth, Http, Limit, Quota, Request, Response, Verdict, classify};
-use tributary_source::{Environment, Error, NextStep, Settings};
+use tributary_source::{Borrowed, Environment, Error, NextStep, Settings};
 
 use crate::config::Config;
 
@@ -21,8 +21,8 @@ const SEARCHED: usize = 100;
 
 /// One page of a list or search.
 #[derive(Debug, Deserialize)]
-struct Listed {
-    results: Vec<Value>,
+struct Listed<T> {
+    results: Vec<T>,
     paging: Option<Paging>,
     total: Option<u64>,
 }
@@ -37,13 +37,24 @@ struct Cursor {
     after: String,
 }
 
-/// Rows of one request.
-pub(crate) struct Answer {
-    pub(crate) rows: Vec<Value>,
+/// Rows of one reply, which may borrow from it.
+pub(crate) struct Answer<T> {
+    pub(crate) rows: Vec<T>,
     pub(crate) next: Option<String>,
     /// How many there are in all; only searches say so.
     pub(crate) total: Option<u64>,
     pub(crate) server_time: Option<Time>,
+}
+
+/// A reply to a question for rows.
+pub(crate) struct Reply(Response);
+
+impl Reply {
+    pub(crate) fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<Answer<T>, Error> {
+        let Listed { results: rows, paging, total } = self.0.json()?;
+        let next = paging.and_then(|paging| paging.next).map(|next| next.after);
+        Ok(Answer { rows, next, total, server_time: self.0.server_time() })
+    }
 }
 
 /// One HubSpot account.
@@ -92,7 +103,7 @@ impl Crm {
         properties: &[&str],
         archived: Archived,
         after: Option<&str>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Reply, Error> {
         let request = Request::get(format!("crm/objects/{}/{kind}", self.version))
             .query("limit", self.page_size)
             .query("archived", archived == Archived::Yes)
@@ -113,7 +124,7 @@ impl Crm {
         properties: &[&str],
         filter: &Value,
         after: u64,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Reply, Error> {
         let beyond = json!({"propertyName": "hs_object_id", "operator": "GT", "value": after.to_string()});
         let body = json!({
             "filterGroups": [{"filters": [filter, beyond]}],
@@ -137,7 +148,7 @@ impl Crm {
             let inputs: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
             let body = json!({"inputs": inputs, "properties": [], "propertiesWithHistory": [property]});
             let path = format!("crm/objects/{}/{kind}/batch/read", self.version);
-            out.extend(self.answer(&self.http, &Request::post_json(path, &body)?).await?.rows);
+            out.extend(self.answer(&self.http, &Request::post_json(path, &body)?).await?.read()?.rows);
         }
         Ok(out)
     }
@@ -155,7 +166,7 @@ impl Crm {
             let mut inputs: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
             while !inputs.is_empty() {
                 let request = Request::post_json(path.clone(), &json!({"inputs": inputs}))?;
-                let rows = self.answer(&self.http, &request).await?.rows;
+                let rows = self.answer(&self.http, &request).await?.read::<Value>()?.rows;
                 // An object with many associations has further pages of its own.
                 let further = |row: &Value| {
                     let after = row.pointer("/paging/next/after")?;
@@ -169,7 +180,7 @@ impl Crm {
     }
 
     /// One page of the account's owners, those who left or those who did not.
-    pub(crate) async fn owners(&self, archived: Archived, after: Option<&str>) -> Result<Answer, Error> {
+    pub(crate) async fn owners(&self, archived: Archived, after: Option<&str>) -> Result<Reply, Error> {
         let request = Request::get(format!("crm/owners/{}", self.version))
             .query("limit", self.page_size)
             .query("archived", archived == Archived::Yes);
@@ -181,15 +192,12 @@ impl Crm {
     }
 
     /// The pipelines of deals.
-    pub(crate) async fn pipelines(&self) -> Result<Answer, Error> {
+    pub(crate) async fn pipelines(&self) -> Result<Reply, Error> {
         self.answer(&self.http, &Request::get(format!("crm/pipelines/{}/deals", self.version))).await
     }
 
-    async fn answer(&self, http: &Http, request: &Request) -> Result<Answer, Error> {
-        let response = http.send(request).await?;
-        let Listed { results: rows, paging, total } = response.json()?;
-        let next = paging.and_then(|paging| paging.next).map(|next| next.after);
-        Ok(Answer { rows, next, total, server_time: response.server_time() })
+    async fn answer(&self, http: &Http, request: &Request) -> Result<Reply, Error> {
+        http.send(request).await.map(Reply)
     }
 }
 
@@ -287,16 +295,16 @@ fn scopes(fault: &Fault) -> Option<String> {
 }
 
 /// The id of an object, which some versions send as a number.
-pub(crate) fn id(value: &Value) -> Option<String> {
+pub(crate) fn id(value: &Borrowed<'_>) -> Option<String> {
     match value {
-        Value::String(id) => Some(id.trim().to_owned()).filter(|id| !id.is_empty()),
-        Value::Number(id) => Some(id.to_string()),
+        Borrowed::Str(id) => Some(id.trim().to_owned()).filter(|id| !id.is_empty()),
+        Borrowed::Number(id) => Some(id.to_string()),
         _ => None,
     }
 }
 
 /// The id that every object must have.
-pub(crate) fn needed_id(row: &Value) -> Result<String, Error> {
+pub(crate) fn needed_id(row: &Borrowed<'_>) -> Result<String, Error> {
     let message = "the reply has an object without id; the API may have changed";
-    id(&row["id"]).ok_or_else(|| Error::new(NextStep::Retry, message))
+    id(row.get("id")).ok_or_else(|| Error::new(NextStep::Retry, message))
 }

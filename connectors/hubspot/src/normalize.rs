@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json_borrow::Value;
 use tributary_core::fact::{
     Account, Attributes, Committee, Deal, Direction, Entity, Identifier, Merge, Name, NameOf, Outcome,
     Person, Stage, Touch,
@@ -10,8 +9,9 @@ use tributary_core::fact::{
 use tributary_core::money::parse_decimal;
 use tributary_core::time::Zone;
 use tributary_core::{Currency, Fact, Money, Time};
-use tributary_source::{Normalized, Problem, Record, Settings};
+use tributary_source::{Borrowed as Value, Normalized, Problem, Record, Settings};
 
+use crate::api::id;
 use crate::config::Config;
 
 pub(crate) fn normalize(settings: &Settings, record: &Record) -> Normalized {
@@ -46,15 +46,6 @@ struct Reader<'a> {
     row: &'a Value<'a>,
     config: &'a Config,
     problems: Vec<Problem>,
-}
-
-/// The id of an object, which some versions send as a number.
-fn id(value: &Value<'_>) -> Option<String> {
-    match value {
-        Value::Str(id) => Some(id.trim().to_owned()).filter(|id| !id.is_empty()),
-        Value::Number(id) => Some(id.to_string()),
-        _ => None,
-    }
 }
 
 /// The elements of a list; none where there is no list.

@@ -6,13 +6,15 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 use tributary_core::Time;
 use tributary_core::time::Zone;
 use tributary_source::http::paging::{resume, resumed};
-use tributary_source::{Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Record, Task};
+use tributary_source::{
+    Borrowed as Value, Counted, Covers, Cursor, Error, Finding, Next, NextStep, Page, Record, Task,
+};
 
-use crate::api::{Answer, Archived, Crm, id, needed_id};
+use crate::api::{Archived, Crm, Reply, id, needed_id};
 use crate::config::Config;
 
 /// The search index lags by seconds, sometimes by minutes.
@@ -188,13 +190,14 @@ struct Listed {
 async fn snapshot(crm: &Crm, task: &Task) -> Result<Page, Error> {
     let place: Listed = resumed(task.resume.as_ref())?.unwrap_or_default();
     let is_owners = task.stream == "owners";
-    let answer = if is_owners {
+    let reply = if is_owners {
         crm.owners(place.archived, place.after.as_deref()).await?
     } else {
         crm.pipelines().await?
     };
+    let answer = reply.read()?;
     let records =
-        answer.rows.into_iter().map(|row| record(task.stream, row, None)).collect::<Result<_, Error>>()?;
+        answer.rows.iter().map(|row| record(task.stream, row, None)).collect::<Result<_, Error>>()?;
     let next = match answer.next {
         Some(_) => Next::More(resume(&Listed { after: answer.next, ..place })?),
         // Those who left still own what they won.
@@ -218,7 +221,8 @@ async fn objects(
     let highest = before.unwrap_or(0);
     let begin = Place { phase: first, after: None, began: None, highest, came: 0, counted: None };
     let place = place.unwrap_or(begin);
-    let answer = ask(crm, kind, &place, before).await?;
+    let reply = ask(crm, kind, &place, before).await?;
+    let answer = reply.read()?;
     let mut place = Place {
         began: place.began.or(answer.server_time.map(|at| at.0)),
         came: place.came + answer.rows.len() as u64,
@@ -226,7 +230,7 @@ async fn objects(
         ..place
     };
     let is_full = answer.rows.len() >= config.page_size;
-    let last = answer.rows.iter().filter_map(|row| id(&row["id"])?.parse::<u64>().ok()).max();
+    let last = answer.rows.iter().filter_map(|row: &Value<'_>| id(row.get("id"))?.parse::<u64>().ok()).max();
     let records = if place.phase == Phase::Archived {
         answer.rows.iter().map(|row| deletion(kind.name, row)).collect::<Result<Vec<_>, Error>>()?
     } else {
@@ -271,11 +275,11 @@ async fn recounted(
         return Ok(Counted::once(came, at_first));
     }
     let again = Place { after: None, ..place.clone() };
-    let at_last = ask(crm, kind, &again, before).await?.total.unwrap_or(at_first);
+    let at_last = ask(crm, kind, &again, before).await?.read::<Value<'_>>()?.total.unwrap_or(at_first);
     Ok(Counted { came, at_first, at_last })
 }
 
-async fn ask(crm: &Crm, kind: &Kind, place: &Place, before: Option<i64>) -> Result<Answer, Error> {
+async fn ask(crm: &Crm, kind: &Kind, place: &Place, before: Option<i64>) -> Result<Reply, Error> {
     let after = place.after.as_deref();
     let last = || after.and_then(|after| after.parse().ok()).unwrap_or(0);
     match place.phase {
@@ -296,64 +300,74 @@ async fn ask(crm: &Crm, kind: &Kind, place: &Place, before: Option<i64>) -> Resu
 }
 
 /// Adds what HubSpot keeps elsewhere: associations with their labels, and the stages that a deal was in.
-async fn complete(crm: &Crm, kind: &Kind, mut rows: Vec<Value>) -> Result<Vec<Record>, Error> {
+async fn complete(crm: &Crm, kind: &Kind, rows: Vec<Value<'_>>) -> Result<Vec<Record>, Error> {
     let ids = rows.iter().map(needed_id).collect::<Result<Vec<_>, Error>>()?;
+    let mut associated = Vec::new();
     for to in kind.associated.iter().filter(|_| !ids.is_empty()) {
-        let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        for row in crm.associations(kind.name, to, &ids).await? {
-            let Some(from) = id(&row["from"]["id"]) else { continue };
-            found.entry(from).or_default().extend(row["to"].as_array().cloned().unwrap_or_default());
+        let mut found: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+        for mut row in crm.associations(kind.name, to, &ids).await? {
+            let Some(from) = id(&(&row["from"]["id"]).into()) else { continue };
+            let Json::Array(to) = row["to"].take() else { continue };
+            found.entry(from).or_default().extend(to);
         }
-        for row in &mut rows {
-            let mut theirs = id(&row["id"]).and_then(|id| found.remove(&id)).unwrap_or_default();
-            theirs.sort_by_key(|it| id(&it["toObjectId"]));
-            row["associations"][*to] = Value::Array(theirs);
+        let by_id = |it: &Json| id(&(&it["toObjectId"]).into());
+        for theirs in found.values_mut() {
+            theirs.sort_by_key(by_id);
         }
+        associated.push((*to, found));
     }
-    if kind.name == "deals" && !ids.is_empty() {
-        let history = crm.history(kind.name, &ids, "dealstage").await?;
-        let mut history: BTreeMap<String, Value> = history
-            .into_iter()
-            .filter_map(|mut row| Some((id(&row["id"])?, row["propertiesWithHistory"]["dealstage"].take())))
-            .collect();
-        for row in &mut rows {
-            row["stages"] = id(&row["id"]).and_then(|id| history.remove(&id)).unwrap_or_default();
-        }
+    let mut stages: BTreeMap<String, Json> = BTreeMap::new();
+    let has_stages = kind.name == "deals" && !ids.is_empty();
+    if has_stages {
+        let history = crm.history(kind.name, &ids, "dealstage").await?.into_iter();
+        let one = |mut row: Json| {
+            Some((id(&(&row["id"]).into())?, row["propertiesWithHistory"]["dealstage"].take()))
+        };
+        stages.extend(history.filter_map(one));
     }
-    let one = |row| {
+    let mut records = Vec::with_capacity(rows.len());
+    for (mut row, own) in rows.into_iter().zip(&ids) {
         let stamp = modified(kind, &row);
-        record(kind.name, row, stamp)
-    };
-    rows.into_iter().map(one).collect()
+        if let Value::Object(fields) = &mut row {
+            if !associated.is_empty() {
+                let theirs = associated.iter().map(|(to, found)| {
+                    let theirs = found.get(own).into_iter().flatten().map(Value::from).collect();
+                    (*to, Value::Array(theirs))
+                });
+                fields.insert("associations", Value::Object(theirs.collect()));
+            }
+            if has_stages {
+                fields.insert("stages", stages.get(own).map_or(Value::Null, Value::from));
+            }
+        }
+        records.push(record(kind.name, &row, stamp)?);
+    }
+    Ok(records)
 }
 
-fn modified(kind: &Kind, row: &Value) -> Option<Time> {
-    time(&row["properties"][kind.modified])
+fn modified(kind: &Kind, row: &Value<'_>) -> Option<Time> {
+    time(row.get("properties").get(kind.modified))
 }
 
-fn time(value: &Value) -> Option<Time> {
+fn time(value: &Value<'_>) -> Option<Time> {
     Time::parse(value.as_str()?, &Zone::default()).ok()
 }
 
-fn record(stream: &'static str, mut row: Value, stamp: Option<Time>) -> Result<Record, Error> {
-    if let Some(fields) = row.as_object_mut() {
-        // Search says it, the list does not, and it says nothing.
-        for volatile in ["url", "objectWriteTraceId"] {
-            fields.remove(volatile);
-        }
-    }
-    Ok(Record::of(stream, needed_id(&row)?, stamp, &row))
+fn record(stream: &'static str, row: &Value<'_>, stamp: Option<Time>) -> Result<Record, Error> {
+    // Search says it, the list does not, and it says nothing.
+    let volatile = ["url", "objectWriteTraceId"];
+    Ok(Record::of_borrowed(stream, needed_id(row)?, stamp, row, &volatile))
 }
 
-fn deletion(stream: &'static str, row: &Value) -> Result<Record, Error> {
-    let stamp = time(&row["archivedAt"]).or_else(|| time(&row["updatedAt"]));
+fn deletion(stream: &'static str, row: &Value<'_>) -> Result<Record, Error> {
+    let stamp = time(row.get("archivedAt")).or_else(|| time(row.get("updatedAt")));
     Ok(Record::deletion(stream, needed_id(row)?, stamp))
 }
 
 /// Proves the key, and what it may read.
 pub(crate) async fn check(crm: &Crm) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
-    let mut skipped = |stream: &str, outcome: Result<Answer, Error>| match outcome {
+    let mut skipped = |stream: &str, outcome: Result<Reply, Error>| match outcome {
         Err(error) if error.next == NextStep::SkipStream => {
             let message = format!("{stream}: {error}");
             findings.push(Finding { code: "stream-skipped".to_owned(), message });

@@ -4,6 +4,7 @@ pub mod connector;
 pub mod environment;
 pub mod error;
 pub mod http;
+mod json;
 pub mod rest;
 pub mod settings;
 pub mod shape;
@@ -17,6 +18,7 @@ pub use connector::{
 pub use environment::{Environment, Kept, MemoryTokens, Meter, TokenStore};
 pub use error::{Error, NextStep};
 pub use http::Http;
+pub use json::Borrowed;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use settings::{Secret, Settings, Spec};
 pub use shape::Shape;

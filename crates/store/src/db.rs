@@ -181,6 +181,8 @@ impl Database {
                 // Tables grow from nothing in one run: a plan made while they were small reads all of them later.
                 .options([
                     ("plan_cache_mode", "force_custom_plan"),
+                    // What is asked is by key, and the indexes of what is asked often are in memory.
+                    ("random_page_cost", "1.1"),
                     // A page and the point where the next pull begins commit together: a power cut that takes the
                     // last of them takes both, and they are pulled again.
                     ("synchronous_commit", "off"),
@@ -415,8 +417,8 @@ impl Tx {
         })
     }
 
-    /// Runs a query in which `{keys}` stands for a test whether the column before it is one of some texts, which are
-    /// the last value after others.
+    /// Runs a query in which `{keys}` stands for a table `k` of some texts in its column `value`: the last value after
+    /// others. Joined to, each text is looked up in an index; as a list, Postgres may read all rows to compare them.
     pub(crate) async fn fetch_in_text(
         &mut self,
         sql: &str,
@@ -430,14 +432,15 @@ impl Tx {
         let place = values.len() + 1;
         Ok(match &mut self.link {
             Link::Sqlite(tx) => {
-                let sql = sql.replace("{keys}", &format!("in (select value from json_each(${place}))"));
+                let sql = sql.replace("{keys}", &format!("json_each(${place}) as k"));
                 let list = serde_json::to_string(&keys).unwrap_or_default();
                 let query = sqlite_query(&sql, values).bind(list);
                 query.fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
             }
             Link::Postgres(tx) => {
                 let keys: Vec<String> = keys.into_iter().map(Cow::into_owned).collect();
-                let query = pg_query(&sql.replace("{keys}", &format!("= any(${place})")), values).bind(keys);
+                let sql = sql.replace("{keys}", &format!("unnest(${place}::text[]) as k (value)"));
+                let query = pg_query(&sql, values).bind(keys);
                 query.fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
             }
         })

@@ -15,8 +15,9 @@ pub(super) fn check(length: u64, limit: usize) -> Result<(), Verdict> {
 
 /// Reads a body of at most `limit` bytes.
 pub(super) async fn read(mut response: reqwest::Response, limit: usize) -> Result<Bytes, Verdict> {
-    check(response.content_length().unwrap_or_default(), limit)?;
-    let mut out = BytesMut::new();
+    let length = response.content_length().unwrap_or_default();
+    check(length, limit)?;
+    let mut out = BytesMut::with_capacity(length as usize);
     while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
         check((out.len() + chunk.len()) as u64, limit)?;
         out.extend_from_slice(&chunk);

@@ -5,8 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tributary_core::Time;
 use url::Url;
 
@@ -123,7 +122,7 @@ impl Response {
     }
 
     /// Reads the body as JSON. The error says where, not what: bodies hold personal data.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let what = if error.is_data() { "JSON of another shape" } else { "no JSON" };
             let place = format!("line {} column {}", error.line(), error.column());

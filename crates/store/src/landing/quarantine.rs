@@ -113,13 +113,13 @@ impl Tx {
     ) -> Result<(), StoreError> {
         for (stream, ids) in mended {
             let sql = "update quarantine set resolved_at = $1 where source = $2 and stream = $3 \
-                and resolved_at is null and native_id {keys}";
+                and resolved_at is null and native_id in (select k.value from {keys})";
             let values = [page.observed_at.0.into(), page.source.0.into(), (*stream).into()];
             self.fetch_in_text(sql, &values, ids).await?;
         }
         let origins: Vec<&str> = page.records.iter().filter_map(|record| record.origin).collect();
         let sql = "update quarantine set resolved_at = $1 where source = $2 and native_id is null \
-            and resolved_at is null and origin {keys}";
+            and resolved_at is null and origin in (select k.value from {keys})";
         self.fetch_in_text(sql, &[page.observed_at.0.into(), page.source.0.into()], &origins).await?;
         Ok(())
     }

@@ -64,12 +64,13 @@ impl Store {
         let mut after = 0;
         loop {
             let mut tx = self.begin().await?;
-            let Some((last, differing)) = tx.renormalize_batch(source, after, normalize).await? else {
+            let last = tx.fetch("select coalesce(max(id), 0) from version", &[]).await?;
+            if last.first().map_or(Ok(0), |row| row.int(0))? <= after {
                 break;
-            };
+            }
+            changed += tx.renormalize_batch(source, after, normalize).await?;
             tx.commit().await?;
-            after = last;
-            changed += differing;
+            after += BATCH;
         }
         let mut tx = self.begin().await?;
         let sql = "update source set normalizer = $1 where id = $2";
@@ -84,19 +85,19 @@ fn stored(normalizer: &str) -> String {
 }
 
 impl Tx {
-    /// Normalises some versions after one; gives the last of them, and how many heads say something else.
+    /// Normalises the source's versions among the next [`BATCH`] ids; gives how many heads say something else.
     async fn renormalize_batch(
         &mut self,
         source: SourceKey,
         after: i64,
         normalize: Normalize<'_>,
-    ) -> Result<Option<(i64, u64)>, StoreError> {
+    ) -> Result<u64, StoreError> {
+        // SQLite does not reorder a cross join: versions by id, and the record of each.
         let sql = "select v.id, r.id, r.stream, r.native_id, v.stamp, v.frame, v.start, v.length, v.facts, \
-            case when r.head = v.id then 1 else 0 end from version v join record r on r.id = v.record \
-            where r.source = $1 and v.id > $2 and v.frame is not null order by v.id limit $3";
-        let rows = self.fetch(sql, &[source.0.into(), after.into(), BATCH.into()]).await?;
-        let Some(last) = rows.last() else { return Ok(None) };
-        let last = last.int(0)?;
+            case when r.head = v.id then 1 else 0 end from version v cross join record r \
+            where r.id = v.record and r.source = $1 and v.id > $2 and v.id <= $3 and v.frame is not null \
+            order by v.id";
+        let rows = self.fetch(sql, &[source.0.into(), after.into(), (after + BATCH).into()]).await?;
         let mut frame: (i64, Vec<u8>) = (0, Vec::new());
         let mut dirty = Vec::new();
         let mut facts = Vec::new();
@@ -153,6 +154,6 @@ impl Tx {
             body: None,
         });
         self.quarantine(&page, faults.collect()).await?;
-        Ok(Some((last, dirty.len() as u64)))
+        Ok(dirty.len() as u64)
     }
 }

@@ -234,6 +234,28 @@ async fn a_new_normaliser_reads_landed_records_anew() {
 }
 
 #[tokio::test]
+async fn a_new_normaliser_reads_all_records_of_its_source_and_no_other() {
+    for store in stores().await {
+        let mut pages = Pages::new(&store).await;
+        let own = pages.source;
+        let ids: Vec<String> = (0..2_500).map(|id| format!("{id}")).collect();
+        let records: Vec<Incoming<'_>> = ids
+            .iter()
+            .map(|id| Incoming { stream: "companies", id, stamp: None, body: Some(b"a"), origin: None })
+            .collect();
+        // Another source's records take the ids between, more of them than are read at once.
+        pages.land_records(10, &records[..100]).await.unwrap();
+        (pages.source, _) = store.register_source("ads", "fake", "{}", "1").await.unwrap();
+        pages.land_records(20, &records).await.unwrap();
+        pages.source = own;
+        pages.land_records(30, &records).await.unwrap();
+        let shout = |_: &str, id: &str, _: Option<Time>, body: &[u8]| said(id, &body.to_ascii_uppercase());
+        assert_eq!(store.renormalize(own, "2", &shout).await.unwrap(), 2_500, "{}", store.kind);
+        assert_eq!(store.renormalize(own, "2", &shout).await.unwrap(), 0, "{}", store.kind);
+    }
+}
+
+#[tokio::test]
 async fn every_version_can_be_read_back_as_it_was_sent() {
     for store in stores().await {
         let pages = Pages::new(&store).await;
