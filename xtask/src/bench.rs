@@ -27,7 +27,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     tools::install_missing()?;
     for (bench, touches) in
-        [("models", options.book), ("figures", options.touches), ("vendor", options.touches)]
+        [("models", options.book), ("figures", options.touches), ("vendor", options.touches), ("daemon", 0)]
     {
         let arguments = ["bench", "--quiet", "--package", "tributary", "--bench", bench, "--"];
         shell::run(shell::cargo().args(arguments).arg(touches.to_string()))?;

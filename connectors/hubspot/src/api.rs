@@ -80,11 +80,13 @@ impl Crm {
             }
         };
         let per_second = config.requests_per_second;
+        // A little below the limit, so that a few that come at once, or late, still fit into its window.
+        let (paced, burst) = (per_second * 0.975, (per_second / 10.0).ceil() as u32);
         let api = Api {
             hosts: host.into_iter().collect(),
             auth,
             // The smallest plan's day; the others allow up to a million.
-            limit: Limit { per_second, burst: per_second.ceil() as u32, concurrent: 4, daily: Some(250_000) },
+            limit: Limit { per_second: paced, burst, concurrent: 4, daily: Some(250_000) },
             quota,
             classify: meaning,
             ..Api::new(config.url.clone())
@@ -215,8 +217,8 @@ fn quota(headers: &tributary_source::http::Headers) -> Option<Quota> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
     let remaining = number("x-hubspot-ratelimit-remaining")?;
     let reset = Duration::from_millis(number("x-hubspot-ratelimit-interval-milliseconds")?);
-    // Only where it gets tight: the documented rate is kept anyway.
-    (remaining < 20).then_some(Quota { remaining, reset })
+    // Only where others use up what is left: our own rate leaves three or so of the rolling window.
+    (remaining < 2).then_some(Quota { remaining, reset })
 }
 
 #[derive(Deserialize)]
