@@ -153,7 +153,8 @@ async fn idle() -> Result<(), Failed> {
     let file = tempfile::tempdir()?;
     let address = format!("sqlite:{}", file.path().join("tributary.db").display());
     let folder = configured(&address, &url, SOURCES, "requests_per_second = 1000.0")?;
-    let daemon = Process(tributary(folder.path(), &["serve"]).spawn()?);
+    // As the systemd unit has it.
+    let daemon = Process(tributary(folder.path(), &["serve"]).env("MALLOC_ARENA_MAX", "1").spawn()?);
     // The daemon makes the store.
     sleep(Duration::from_secs(2)).await;
     let store = Store::open(&address).await?;

@@ -14,12 +14,14 @@ pub mod paging;
 mod retry;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::Client;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
+use rustls::ClientConfig;
+use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::time::{Instant, sleep, timeout};
 use tributary_core::Time;
 use url::Url;
@@ -305,23 +307,40 @@ impl Http {
     }
 }
 
-/// A client that follows to no other host. It reads the machine's certificates, which takes a while.
+/// How connections are encrypted, and by whom vendors' certificates must be signed: the machine's own list, which is
+/// read once a process, since that takes a while and its copies would be what a daemon of many sources is full of.
+fn encryption() -> Result<ClientConfig, rustls::Error> {
+    static ONCE: OnceLock<ClientConfig> = OnceLock::new();
+    if let Some(known) = ONCE.get() {
+        return Ok(known.clone());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let mut made = builder.with_platform_verifier()?.with_no_client_auth();
+    made.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(ONCE.get_or_init(|| made).clone())
+}
+
+/// A client that follows to no other host.
 fn client(api: &Api) -> Result<Client, Error> {
-    // One provider a process; a second call changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let failed = "cannot make an HTTP client";
+    let encryption = encryption().map_err(|error| Error::new(NextStep::FixConfig, failed).because(error))?;
     let headers = api.headers.iter().map(|(name, value)| header(name, value));
     let headers = headers.collect::<Result<HeaderMap, Error>>()?;
     Client::builder()
+        .tls_backend_preconfigured(encryption)
         .default_headers(headers)
         .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(10))
+        // A connection keeps what its largest reply needed, and a daemon has hundreds of sources.
+        .pool_idle_timeout(Duration::from_secs(5))
         .timeout(api.timeout)
         .redirect(Policy::custom(|attempt| {
             let is_same = attempt.previous().first().map(Url::origin) == Some(attempt.url().origin());
             if is_same && attempt.previous().len() < 5 { attempt.follow() } else { attempt.stop() }
         }))
         .build()
-        .map_err(|error| Error::new(NextStep::Bug, "cannot make an HTTP client").because(error))
+        .map_err(|error| Error::new(NextStep::Bug, failed).because(error))
 }
 
 /// A client for signing in: it sends without a credential, and beside the places for requests on their way.
