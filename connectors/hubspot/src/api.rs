@@ -19,6 +19,9 @@ pub(crate) const ASSOCIATIONS: usize = 1000;
 /// Results of one search.
 const SEARCHED: usize = 100;
 
+/// Requests on their way at once.
+pub(crate) const CONCURRENT: usize = 4;
+
 /// One page of a list or search.
 #[derive(Debug, Deserialize)]
 struct Listed<T> {
@@ -86,7 +89,7 @@ impl Crm {
             hosts: host.into_iter().collect(),
             auth,
             // The smallest plan's day; the others allow up to a million.
-            limit: Limit { per_second: paced, burst, concurrent: 4, daily: Some(250_000) },
+            limit: Limit { per_second: paced, burst, concurrent: CONCURRENT, daily: Some(250_000) },
             quota,
             classify: meaning,
             ..Api::new(config.url.clone())
@@ -94,7 +97,8 @@ impl Crm {
         let http = Http::new(api, environment)?;
         // Searches have a limit of five a second of their own, which other tools of the account share.
         let searches = per_second.min(4.0);
-        let search = http.narrowed(&Limit { per_second: searches, burst: 1, concurrent: 4, daily: None });
+        let search =
+            http.narrowed(&Limit { per_second: searches, burst: 1, concurrent: CONCURRENT, daily: None });
         Ok(Self { http, search, version: config.version.clone(), page_size: config.page_size })
     }
 

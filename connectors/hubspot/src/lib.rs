@@ -83,6 +83,10 @@ impl Source for Connection {
         pull::check(&self.crm).await
     }
 
+    fn at_once(&self) -> usize {
+        api::CONCURRENT
+    }
+
     async fn pull(&self, task: &Task) -> Result<Page, Error> {
         pull::pull(&self.crm, &self.config, task).await
     }

@@ -77,6 +77,12 @@ pub trait Source: Send + Sync {
         false
     }
 
+    /// How many streams may be read side by side for the first time, within the vendor's limits: worth it where a
+    /// page takes longer than its share of the limit.
+    fn at_once(&self) -> usize {
+        1
+    }
+
     /// Pulls one page.
     async fn pull(&self, task: &Task) -> Result<Page, Error>;
 }

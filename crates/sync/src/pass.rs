@@ -1,26 +1,29 @@
 //! The loop: stream by stream, part by part, page by page.
 
 mod land;
+mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{FutureExt as _, join_all};
+use futures::stream::{self, StreamExt as _};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_core::id::Hash;
 use tributary_core::time::{DAY_MICROS, Zone};
 use tributary_source::{
-    Connector, Cursor, Environment, Error, Finding, MemoryTokens, Meter, Mode, Next, NextStep, Part, Resume,
-    Settings, Shape, Source, Span, Stream, Task, TokenStore,
+    Connector, Environment, Error, Finding, MemoryTokens, Meter, NextStep, Part, Settings, Shape, Source,
+    Stream, TokenStore,
 };
-use tributary_store::landing::{Landed, RunEnd, SourceKey, State};
+use tributary_store::landing::{RunEnd, SourceKey, State};
 use tributary_store::work::{Lease, Taken};
 use tributary_store::{Store, StoreError};
 
-use crate::report::{Event, Observer, Outcome, Report, Silent, SourceReport, StreamReport};
+use self::reading::{Read, Reading};
+use crate::report::{Event, Observer, Outcome, Report, Silent, SourceReport};
 
 /// A source to pull. Clones share one live connection, with its limits and tokens.
 #[derive(Clone)]
@@ -114,18 +117,8 @@ impl Options {
     }
 }
 
-/// The span names that an interrupted pull is remembered by.
-const SINCE: &str = "since";
-const SWEEP: &str = "sweep";
-
-/// The longest that a pass waits for a vendor's limit; what takes longer is left for the next run.
-const PATIENCE: Duration = Duration::from_mins(15);
-/// How often in a row one call is told to wait before the vendor is taken at its word.
-const WAITS: usize = 20;
 /// How long before the end of an API's version it is told.
 const VERSION_ENDS_IN: i64 = 60 * DAY_MICROS;
-/// How long a request that is on its way may still take once somebody stops the pass.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Which normaliser made the facts: the connector's version and everything in the settings that it may read.
 pub fn normalizer_key(connector: &dyn Connector, settings: &Settings) -> String {
@@ -157,19 +150,35 @@ struct Pass<'a> {
     stop: &'a CancellationToken,
     key: SourceKey,
     states: BTreeMap<(String, String), State>,
-    shapes: BTreeMap<&'static str, Shape>,
+    shapes: Mutex<BTreeMap<&'static str, Shape>>,
     report: SourceReport,
     /// When first reads end for this time.
     backfill_until: Option<Instant>,
+    /// Ends streams that are read side by side once one of them ends the source, and when somebody stops the pass.
+    over: CancellationToken,
 }
 
 /// Why a part's pull ended early.
 enum Halt {
     Stopped,
-    /// A first read has had its time.
+    /// A first read has had its time, or another stream ends the source.
     Later,
     Source(Error),
     Store(StoreError),
+}
+
+impl Halt {
+    /// The one decision on errors: whether the source's other streams do not go on.
+    fn ends_the_source(&self) -> bool {
+        match self {
+            Self::Stopped | Self::Later | Self::Store(StoreError::MassDelete { .. }) => false,
+            Self::Store(_) => true,
+            Self::Source(error) => matches!(
+                error.next,
+                NextStep::FixConfig | NextStep::Reauthorize | NextStep::Wait(_) | NextStep::Bug
+            ),
+        }
+    }
 }
 
 impl From<StoreError> for Halt {
@@ -277,9 +286,10 @@ impl<'a> Pass<'a> {
             stop,
             key,
             states: store.states(key).await?,
-            shapes: BTreeMap::new(),
+            shapes: Mutex::default(),
             report: SourceReport::ended(&run.id, Outcome::Ok),
             backfill_until: options.backfill.map(|time| Instant::now() + time),
+            over: stop.child_token(),
         };
         Ok((pass, normalizer, stale))
     }
@@ -361,13 +371,15 @@ impl<'a> Pass<'a> {
         let asked =
             |stream: &&Stream| self.run.streams.as_ref().is_none_or(|asked| asked.contains(stream.name));
         let mut streams: Vec<_> = self.run.connector.streams().iter().filter(asked).collect();
-        let turn = |stream: &&Stream| {
-            let states = self.states.iter().filter(|((name, _), _)| name == stream.name);
-            let new = states.map(|(_, state)| state).filter(|state| state.complete_at.is_none());
-            new.map(|state| if state.open.is_none() { 1 } else { 2 }).max().unwrap_or(0)
-        };
-        streams.sort_by_key(turn);
+        streams.sort_by_key(|stream| self.turn(stream));
         streams
+    }
+
+    /// 0 if only changes are left of a stream, 1 if some of it was never read, 2 if its first read is in hand.
+    fn turn(&self, stream: &Stream) -> u8 {
+        let states = self.states.iter().filter(|((name, _), _)| name == stream.name);
+        let new = states.map(|(_, state)| state).filter(|state| state.complete_at.is_none());
+        new.map(|state| if state.open.is_none() { 1 } else { 2 }).max().unwrap_or(0)
     }
 
     /// Says that the vendor ends the version of its API in use, before it does.
@@ -403,51 +415,49 @@ impl<'a> Pass<'a> {
             }
         };
         let streams = self.order();
-        for (index, stream) in streams.iter().copied().enumerate() {
-            let later = || streams[index + 1..].iter().map(|stream| stream.name.to_owned());
-            let parts = match self.patiently(|| source.parts(stream)).await {
-                Ok(parts) => parts,
-                Err(Halt::Stopped | Halt::Later) => {
-                    self.interrupt(std::iter::once(stream.name.to_owned()).chain(later()).collect());
-                    return Ok(());
-                }
-                Err(Halt::Store(error)) => return Err(error),
-                Err(Halt::Source(error)) if self.goes_on(stream, &error) => continue,
-                Err(Halt::Source(_)) => return Ok(()),
-            };
-            self.keep_parts(stream, &parts).await?;
-            for (place, part) in parts.iter().enumerate() {
-                match self.part(source.as_ref(), stream, part).await {
-                    Ok(()) => {}
-                    Err(Halt::Store(error @ StoreError::MassDelete { .. })) => {
+        let (changes, first_reads) = streams.split_at(streams.partition_point(|it| self.turn(it) == 0));
+        let mut ended = Vec::new();
+        for (streams, at_once) in [(changes, 1), (first_reads, source.at_once().max(1))] {
+            let mut readings = Vec::new();
+            for stream in streams {
+                let (place, reading) =
+                    (ended.len() + readings.len(), Reading::of(self, source.as_ref(), stream));
+                readings.push(async move { (place, reading.read().await) }.boxed());
+            }
+            ended.extend(stream::iter(readings).buffer_unordered(at_once).collect::<Vec<_>>().await);
+        }
+        ended.sort_by_key(|(place, _)| *place);
+        self.note(ended.into_iter().map(|(_, read)| read).collect())
+    }
+
+    /// Takes what came of streams into the report, in their order, however they were read.
+    fn note(&mut self, streams: Vec<Read>) -> Result<(), StoreError> {
+        let mut left = Vec::new();
+        let mut store_failed = Ok(());
+        let is_ended = streams.iter().flat_map(|read| &read.failures).any(Halt::ends_the_source);
+        for Read { stream, reports, findings, failures, left: more } in streams {
+            self.report.streams.extend(reports);
+            self.report.findings.extend(findings);
+            left.extend(more);
+            for failure in failures {
+                match failure {
+                    Halt::Source(error) => self.note_error(stream, &error),
+                    Halt::Store(error @ StoreError::MassDelete { .. }) => {
                         self.fail(NextStep::FixConfig, error.to_string());
                     }
-                    Err(Halt::Store(error)) => return Err(error),
-                    Err(Halt::Source(error)) => {
-                        if !self.goes_on(stream, &error) {
-                            return Ok(());
-                        }
-                        if error.next == NextStep::SkipStream {
-                            break;
-                        }
-                    }
-                    Err(halt @ (Halt::Stopped | Halt::Later)) => {
-                        let rest = parts[place..].iter().map(|part| name(stream, part));
-                        let left = rest.chain(later()).collect();
-                        match halt {
-                            Halt::Later => self.leave(left),
-                            _ => self.interrupt(left),
-                        }
-                        return Ok(());
-                    }
+                    Halt::Store(error) => store_failed = store_failed.and(Err(error)),
+                    Halt::Stopped | Halt::Later => {}
                 }
             }
         }
-        Ok(())
+        if !is_ended && !left.is_empty() {
+            if self.stop.is_cancelled() { self.interrupt(left) } else { self.leave(left) }
+        }
+        store_failed
     }
 
     /// Forgets that a stream without parts of its own was expected, and expects nothing more of parts that are gone.
-    async fn keep_parts(&mut self, stream: &Stream, parts: &[Part]) -> Result<(), StoreError> {
+    async fn keep_parts(&self, stream: &Stream, parts: &[Part]) -> Result<(), StoreError> {
         let known = self
             .states
             .keys()
@@ -462,167 +472,23 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Calls the vendor, and again after any wait it asks for, as long as that is bearable.
-    async fn patiently<T, F>(&self, call: impl Fn() -> F) -> Result<T, Halt>
-    where
-        F: Future<Output = Result<T, Error>>,
-    {
-        for _ in 0..WAITS {
-            if self.stop.is_cancelled() {
-                return Err(Halt::Stopped);
-            }
-            let stopped = async {
-                self.stop.cancelled().await;
-                sleep(GRACE).await;
-            };
-            let error = tokio::select! {
-                biased;
-                answer = call() => match answer {
-                    Ok(value) => return Ok(value),
-                    Err(error) => error,
-                },
-                () = stopped => return Err(Halt::Stopped),
-            };
-            let NextStep::Wait(until) = error.next else { return Err(Halt::Source(error)) };
-            let wait = Duration::from_micros(until.0.saturating_sub((self.options.now)().0).max(0) as u64);
-            if wait > PATIENCE {
-                return Err(Halt::Source(error));
-            }
-            tokio::select! {
-                () = sleep(wait) => {}
-                () = self.stop.cancelled() => return Err(Halt::Stopped),
-            }
-        }
-        let message = "the vendor asked to wait again and again; what came so far is kept";
-        Err(Halt::Source(Error::new(NextStep::Retry, message)))
-    }
-
-    /// The one decision on errors: whether the source's other streams go on.
-    fn goes_on(&mut self, stream: &Stream, error: &Error) -> bool {
+    /// What an error of a stream means for how its source ended.
+    fn note_error(&mut self, stream: &str, error: &Error) {
         match error.next {
             NextStep::SkipStream | NextStep::SkipPart => {
-                let message = format!("{}: {}", stream.name, described(error));
+                let message = format!("{stream}: {}", described(error));
                 self.report.findings.push(Finding { code: "stream-skipped".to_owned(), message });
-                true
             }
             NextStep::Retry | NextStep::SplitWindow | NextStep::SkipRecord | NextStep::Restart => {
-                self.fail(error.next, format!("{}: {}", stream.name, described(error)));
-                true
+                self.fail(error.next, format!("{stream}: {}", described(error)));
             }
             // A used-up day is the vendor's custom and nobody's failure.
             NextStep::Wait(until) if self.report.outcome == Outcome::Ok => {
                 self.report.outcome = Outcome::Paused { until, message: described(error) };
-                false
             }
             NextStep::FixConfig | NextStep::Reauthorize | NextStep::Wait(_) | NextStep::Bug => {
                 self.fail(error.next, described(error));
-                false
             }
-        }
-    }
-
-    /// Pulls one part: what changed since the cursor, then, where deletes are found that way, all ids.
-    async fn part(&mut self, source: &dyn Source, stream: &'static Stream, part: &Part) -> Result<(), Halt> {
-        let state = self.states.remove(&(stream.name.to_owned(), part.0.clone())).unwrap_or_default();
-        let cursor = state.cursor.clone().filter(|_| stream.mode != Mode::Snapshot).map(Cursor);
-        let is_first = state.cursor.is_none();
-        let (sweep_resume, since_resume) = match state.open {
-            Some((span, resume)) if span == SWEEP => (Some(Resume(resume)), None),
-            Some((_, resume)) => (None, Some(Resume(resume))),
-            None => (None, None),
-        };
-        self.report.streams.push(StreamReport {
-            stream: stream.name,
-            part: part.0.clone(),
-            landed: Landed::default(),
-            counted: None,
-            complete: false,
-        });
-        let sweep = |resume| Task { stream: stream.name, part: part.clone(), span: Span::Sweep, resume };
-        let was_sweeping = sweep_resume.is_some();
-        if was_sweeping {
-            // What lands while a walk is interrupted is younger than the walk, and safe from it.
-            self.span(source, &sweep(sweep_resume), SWEEP).await?;
-        }
-        let since =
-            Task { stream: stream.name, part: part.clone(), span: Span::Since(cursor), resume: since_resume };
-        match self.span(source, &since, SINCE).await {
-            Err(Halt::Source(error)) if error.next == NextStep::Restart => {
-                // The cursor is lost: everything again, which adds nothing that is known.
-                self.store.forget_state(self.key, stream.name, &part.0).await?;
-                let anew = Task { span: Span::Since(None), resume: None, ..since };
-                self.span(source, &anew, SINCE).await?;
-            }
-            other => other?,
-        }
-        // A first read saw every id there is.
-        let rested = state.swept_at.map_or(i64::MAX, |at| (self.options.now)().0.saturating_sub(at.0));
-        let is_time = rested >= self.options.sweep_every.as_micros() as i64;
-        if stream.sweeps && !is_first && !was_sweeping && is_time {
-            self.span(source, &sweep(None), SWEEP).await?;
-        }
-        if let Some(report) = self.report.streams.last_mut() {
-            report.complete = true;
-        }
-        Ok(())
-    }
-
-    /// Pulls one span to its end, each page once the one before it has landed: a pass that dies has asked for one
-    /// page in vain, not two. Where asking costs nothing, the next page is read meanwhile.
-    async fn span(&mut self, source: &dyn Source, task: &Task, span: &'static str) -> Result<(), Halt> {
-        let mut page = self.patiently(|| source.pull(task)).await?;
-        let mut met: BTreeSet<String> = task.resume.iter().map(|resume| resume.0.clone()).collect();
-        loop {
-            let more = match &page.next {
-                Next::More(resume) => {
-                    if !met.insert(resume.0.clone()) {
-                        let message = "the vendor's pages lead back to one that was read before; nothing is lost, \
-                            please report this";
-                        return Err(Halt::Source(Error::new(NextStep::Retry, message)));
-                    }
-                    Some(Task { resume: Some(resume.clone()), ..task.clone() })
-                }
-                Next::Done(_) => None,
-            };
-            let ahead = async {
-                match &more {
-                    Some(task) if source.reads_ahead() => Some(self.patiently(|| source.pull(task)).await),
-                    _ => None,
-                }
-            };
-            let (landed, ahead) = futures::join!(self.land(task, span, &page), ahead);
-            let (landed, asks) = landed?;
-            let mut so_far = landed;
-            if let Some(report) = self.report.streams.last_mut() {
-                report.landed += landed;
-                let counted = page.counted.map(|counted| counted.at_last);
-                report.counted =
-                    [report.counted, counted].into_iter().flatten().reduce(|sum, more| sum + more);
-                so_far = report.landed;
-            }
-            if landed.added > 0 {
-                self.look(&page);
-            }
-            land::breaker(&page, task.stream, so_far)?;
-            let progress = page.progress;
-            let event = Event::Page { stream: task.stream, part: task.part.0.clone(), landed, progress };
-            self.observer.event(&self.run.id, event);
-            if let Some(error) = asks {
-                return Err(Halt::Store(error));
-            }
-            self.count(task, page.counted)?;
-            let is_first_read = matches!(task.span, Span::Since(None));
-            if more.is_some()
-                && is_first_read
-                && self.backfill_until.is_some_and(|until| until <= Instant::now())
-            {
-                return Err(Halt::Later);
-            }
-            page = match (ahead, &more) {
-                (Some(page), _) => page?,
-                (None, Some(task)) => self.patiently(|| source.pull(task)).await?,
-                (None, None) => return Ok(()),
-            };
         }
     }
 }
@@ -649,10 +515,6 @@ async fn count(store: &Store, run: &SourceRun, options: &Options) -> Result<(), 
     let in_all = store.count_requests(&run.id, day, requests, allowed).await?;
     run.meter.hear(day, in_all);
     Ok(())
-}
-
-fn name(stream: &Stream, part: &Part) -> String {
-    if part.0.is_empty() { stream.name.to_owned() } else { format!("{}/{}", stream.name, part.0) }
 }
 
 /// An error and what lies beneath, in one line.

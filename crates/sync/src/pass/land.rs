@@ -1,6 +1,7 @@
 //! What becomes of a page: it lands, is accounted for, and shows what records of its stream look like.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
 
 use tributary_core::Time;
 use tributary_source::{
@@ -35,17 +36,18 @@ impl Pass<'_> {
     }
 
     /// Looks at some records of a page that brought something new.
-    pub(super) fn look(&mut self, page: &Page) {
+    pub(super) fn look(&self, page: &Page) {
+        let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
         for record in page.records.iter().take(LOOKED_AT) {
             if let Some(body) = &record.body {
-                self.shapes.entry(record.stream).or_default().observe(body);
+                shapes.entry(record.stream).or_default().observe(body);
             }
         }
     }
 
     /// Says which fields of records are new, or hold what they never held.
     pub(super) async fn learn(&mut self) -> Result<(), StoreError> {
-        for (stream, later) in std::mem::take(&mut self.shapes) {
+        for (stream, later) in std::mem::take(self.shapes.get_mut().unwrap_or_else(PoisonError::into_inner)) {
             let kept = self.store.shape(self.key, stream).await?;
             let mut shape: Shape =
                 kept.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -73,27 +75,6 @@ impl Pass<'_> {
             facts: normalized.facts,
             problems: problems.map(|problem| (problem.field, problem.reason)).collect(),
         }
-    }
-
-    /// Compares what came with what the vendor counts, where it does. A count that stood still and is another one is
-    /// a failure; one that moved meanwhile is told, and the next run brings what is new.
-    pub(super) fn count(&mut self, task: &Task, counted: Option<Counted>) -> Result<(), Halt> {
-        let Some(counted) = counted.filter(|counted| !counted.balances()) else { return Ok(()) };
-        let Counted { came, at_first, at_last } = counted;
-        if counted.is_short() {
-            let message = format!(
-                "the accounts do not balance: the vendor counts {at_last} records, before and after, and {came} came; \
-                 they are kept, and the next run reads all of them again (if it ends like this too, please report it)"
-            );
-            return Err(Halt::Source(Error::new(NextStep::Retry, message)));
-        }
-        let message = format!(
-            "{}: {came} records came while the vendor's count went from {at_first} to {at_last}: it is being changed, \
-             and the next run reads what is new",
-            task.stream
-        );
-        self.report.findings.push(Finding { code: "count-moved".to_owned(), message });
-        Ok(())
     }
 
     /// Lands a page. Where its deletions must be asked about first, lands the rest, keeps the cursor, and says so:
@@ -191,4 +172,24 @@ pub(super) fn breaker(page: &Page, stream: &str, landed: Landed) -> Result<(), H
         landed.fetched
     );
     Err(Halt::Source(Error::new(NextStep::SkipRecord, message)))
+}
+
+/// Compares what came with what the vendor counts, where it does. A count that stood still and is another one is a
+/// failure; one that moved meanwhile is told, and the next run brings what is new.
+pub(super) fn balance(task: &Task, counted: Option<Counted>) -> Result<Option<Finding>, Halt> {
+    let Some(counted) = counted.filter(|counted| !counted.balances()) else { return Ok(None) };
+    let Counted { came, at_first, at_last } = counted;
+    if counted.is_short() {
+        let message = format!(
+            "the accounts do not balance: the vendor counts {at_last} records, before and after, and {came} came; \
+             they are kept, and the next run reads all of them again (if it ends like this too, please report it)"
+        );
+        return Err(Halt::Source(Error::new(NextStep::Retry, message)));
+    }
+    let message = format!(
+        "{}: {came} records came while the vendor's count went from {at_first} to {at_last}: it is being changed, \
+         and the next run reads what is new",
+        task.stream
+    );
+    Ok(Some(Finding { code: "count-moved".to_owned(), message }))
 }

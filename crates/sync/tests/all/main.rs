@@ -8,5 +8,6 @@ mod faults;
 mod killed;
 mod quiet;
 mod serve;
+mod side_by_side;
 mod tokens;
 mod vendor;

@@ -52,6 +52,8 @@ pub(crate) struct World {
     pub(crate) latency: Duration,
     /// … but for a stream that takes no time.
     pub(crate) fast: Option<&'static str>,
+    /// Streams that may be read side by side; one if it is 0.
+    pub(crate) at_once: usize,
     /// Calls on their way, and the most that ever were.
     pub(crate) on_their_way: usize,
     pub(crate) most_at_once: usize,
@@ -205,6 +207,10 @@ impl Connector for Vendor {
 impl Source for Vendor {
     async fn check(&self) -> Result<Vec<Finding>, Error> {
         Ok(Vec::new())
+    }
+
+    fn at_once(&self) -> usize {
+        self.world().at_once.max(1)
     }
 
     async fn pull(&self, task: &Task) -> Result<Page, Error> {
