@@ -365,6 +365,20 @@ fn a_chunk_of_another_version_says_so() {
 }
 
 #[test]
+fn a_column_is_refused_wherever_it_is_cut() {
+    for accounts in [vec![], vec![(1, 1, 1)]] {
+        let chunk = write(&book(&(1, accounts), &TEXTS));
+        for (column, bytes) in &chunk.0 {
+            for length in 0..bytes.len() {
+                let mut cut = chunk.clone();
+                cut.0.insert(*column, bytes[..length].to_vec());
+                assert!(read(&cut).is_err(), "{column:?} of {length} bytes");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_column_that_claims_more_than_it_holds_is_refused_without_making_room_for_it() {
     let mut chunk = write(&book(&(1, vec![(1, 1, 1)]), &TEXTS));
     for (claim, reason) in [

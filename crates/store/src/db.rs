@@ -17,7 +17,7 @@ use sqlx::{
 };
 use std::borrow::Cow;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tributary_core::id::Hash;
 
 use crate::error::StoreError;
@@ -29,6 +29,8 @@ pub(crate) use write::Insert;
 const STATEMENTS: usize = 400;
 /// How long a writer waits for the others of this process.
 const PATIENCE: Duration = Duration::from_mins(10);
+/// How long a SQLite connection waits for those of other processes.
+const BUSY: Duration = Duration::from_secs(30);
 
 /// The database behind a store.
 #[derive(Clone, Debug)]
@@ -169,6 +171,31 @@ fn pg_query(sql: &str, values: &[Value]) -> PgQuery<'static> {
     })
 }
 
+/// Connects to a file. Who makes a new one keeps others from it, and SQLite refuses these without having waited.
+async fn sqlite_pool(options: &SqliteConnectOptions, most: u32) -> Result<SqlitePool, sqlx::Error> {
+    let start = Instant::now();
+    loop {
+        let pool = SqlitePoolOptions::new()
+            .acquire_timeout(PATIENCE)
+            .acquire_slow_threshold(PATIENCE)
+            .max_connections(most);
+        match pool.connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && start.elapsed() < BUSY => {
+                let waited = tokio::task::spawn_blocking(|| std::thread::sleep(BUSY / 1_000)).await;
+                waited.map_err(|_| error)?;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether a connection of another process is in the way, for one of the reasons that SQLite has for it.
+fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == SQLITE_BUSY)
+}
+
 impl Database {
     /// Connects; a SQLite file is made if it is missing.
     pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
@@ -209,15 +236,14 @@ impl Database {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(30))
+            .busy_timeout(BUSY)
             .disable_statement_logging()
             .statement_cache_capacity(STATEMENTS)
             .pragma("cache_size", "-32768")
             .pragma("temp_store", "memory");
         let open = |error| StoreError::open(path, error);
-        let pool = || SqlitePoolOptions::new().acquire_timeout(PATIENCE).acquire_slow_threshold(PATIENCE);
-        let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
-        let reader = pool().max_connections(4).connect_with(options).await.map_err(open)?;
+        let writer = sqlite_pool(&options, 1).await.map_err(open)?;
+        let reader = sqlite_pool(&options, 4).await.map_err(open)?;
         Ok(Self::Sqlite { writer, reader })
     }
 

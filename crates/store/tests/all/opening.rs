@@ -1,7 +1,10 @@
 //! Opening, and why it fails.
 
 use std::fs;
+use std::time::Duration;
 
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use tributary_store::testkit::{postgres_url, sqlite, stores};
 use tributary_store::{Store, StoreError};
 
@@ -23,11 +26,36 @@ async fn a_store_opens_again_with_what_it_held() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_processes_may_open_a_new_store_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..10 {
+        let file = format!("sqlite:{}", folder.path().join(format!("{round}.db")).display());
+        for url in [file, postgres_url()] {
+            let open = || {
+                let url = url.clone();
+                tokio::spawn(async move { Store::open(&url).await })
+            };
+            for opened in [(); 6].map(|()| open()) {
+                opened.await.unwrap().unwrap();
+            }
+        }
+    }
+}
+
 #[tokio::test]
-async fn two_processes_may_open_a_new_store_at_once() {
-    let url = postgres_url();
-    let (one, two) = tokio::join!(Store::open(&url), Store::open(&url));
-    assert!(one.is_ok() && two.is_ok());
+async fn a_file_that_another_process_is_making_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tributary.db");
+    let mut other =
+        SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+    sqlx::raw_sql("begin immediate").execute(&mut other).await.unwrap();
+    let url = format!("sqlite:{}", path.display());
+    let opening = tokio::spawn(async move { Store::open(&url).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!opening.is_finished());
+    sqlx::raw_sql("rollback").execute(&mut other).await.unwrap();
+    opening.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -145,6 +145,9 @@ pub(super) fn unpack(packed: &[u8], unpacking: &mut Decompressor<'_>) -> Result<
         return Err(ChunkError::Format(*format));
     }
     let (length, body) = rest.split_first_chunk::<8>().ok_or_else(|| damaged("cut short"))?;
+    if body.is_empty() {
+        return Err(damaged("cut short"));
+    }
     let length = u64::from_le_bytes(*length);
     if length > MOST_BYTES as u64 {
         return Err(damaged("a column of more than 1 GiB"));
