@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tributary_core::Time;
 use tributary_core::id::Hash;
+use tributary_core::time::DAY_MICROS;
 use tributary_derive::rules::Rules;
 use tributary_derive::update::{self, DeriveError};
 use tributary_source::NextStep;
@@ -30,6 +31,11 @@ const STORE_REST: Duration = Duration::from_secs(5);
 const DERIVE_EVERY: Duration = Duration::from_mins(1);
 /// How long work in hand may take once somebody stops the daemon; what lasts longer is begun again later.
 const GRACE: Duration = Duration::from_secs(8);
+/// The longest that a source rests, whatever its vendor asks for, in microseconds.
+const LONGEST_REST: i64 = DAY_MICROS;
+/// How far the clocks of two daemons may differ, in microseconds. What was done later than that from now was done
+/// before the clock was set back.
+const CLOCKS_DIFFER: i64 = 300_000_000;
 
 /// What the daemon is to do.
 #[derive(Clone)]
@@ -94,7 +100,7 @@ impl ScheduledSource {
         // A run that was cut off goes on; one that failed, or left a stream out, waits for its time.
         let was_cut_off =
             standing.is_some_and(|it| matches!(it.outcome.as_str(), "partly" | "interrupted" | "running"));
-        let last = tried_at.filter(|_| !(is_incomplete && was_cut_off));
+        let last = tried_at.filter(|at| !(is_incomplete && was_cut_off) && at.0 <= now.0 + CLOCKS_DIFFER);
         let name = format!("{}/{stream}", self.run.id);
         let due =
             schedule.due(if self.streams.contains_key(stream) { &name } else { &self.run.id }, last, now)?;
@@ -111,7 +117,7 @@ impl ScheduledSource {
         let streams = self.run.connector.streams().iter();
         let due = streams.filter_map(|stream| self.due(stream.name, standing, now)).min();
         let due = planned.asked_at.or(due)?;
-        Some(planned.not_before.map_or(due, |not_before| due.max(not_before)))
+        Some(rested(planned, now).map_or(due, |rested| due.max(rested)))
     }
 
     /// The streams that are due, and the instant at which the next one is.
@@ -132,7 +138,7 @@ impl ScheduledSource {
         let mut next = Time::MAX;
         for stream in streams {
             let Some(at) = self.due(stream, standing, now) else { continue };
-            let at = planned.not_before.map_or(at, |not_before| at.max(not_before));
+            let at = rested(planned, now).map_or(at, |rested| at.max(rested));
             if at <= now {
                 due.insert(stream);
             } else {
@@ -141,6 +147,11 @@ impl ScheduledSource {
         }
         (due, next)
     }
+}
+
+/// When a source has rested, unless the clock was set back since that was planned.
+fn rested(planned: &Planned, now: Time) -> Option<Time> {
+    planned.not_before.filter(|at| at.0 <= now.0 + LONGEST_REST + CLOCKS_DIFFER)
 }
 
 /// Runs until it is stopped: then the pages in hand land, and what is not done goes on with the next start.
@@ -342,15 +353,16 @@ impl Daemon {
     }
 
     async fn replan(&self, plan: &Plan, report: &SourceReport) -> Result<Planned, StoreError> {
-        let source = report.source.as_str();
+        let (source, now) = (report.source.as_str(), (plan.options.now)());
+        let longest = Time(now.0 + LONGEST_REST);
         match &report.outcome {
             Outcome::Ok | Outcome::Partly { .. } => self.store.succeed(source, None).await?,
-            Outcome::Paused { until, .. } => self.store.succeed(source, Some(*until)).await?,
+            Outcome::Paused { until, .. } => self.store.succeed(source, Some(*until.min(&longest))).await?,
             Outcome::Failed { next, .. } => {
                 let failures = self.store.planned().await?.get(source).map_or(0, |it| it.failures);
-                let rested = Time((plan.options.now)().0 + rest(failures + 1).as_micros() as i64);
+                let rested = Time(now.0 + rest(failures + 1).as_micros() as i64);
                 let not_before = if let NextStep::Wait(until) = next { rested.max(*until) } else { rested };
-                self.store.fail(source, not_before).await?;
+                self.store.fail(source, not_before.min(longest)).await?;
             }
             Outcome::Busy { .. } | Outcome::Lost { .. } | Outcome::Interrupted { .. } => {}
         }

@@ -177,9 +177,9 @@ impl<'p, 'a> Reading<'p, 'a> {
             }
             other => other?,
         }
-        // A first read saw every id there is.
-        let rested = state.swept_at.map_or(i64::MAX, |at| (pass.options.now)().0.saturating_sub(at.0));
-        let is_time = rested >= pass.options.sweep_every.as_micros() as i64;
+        // A first read saw every id there is. A sweep that is to come was one before the clock was set back.
+        let rested = state.swept_at.map_or(u64::MAX, |at| (pass.options.now)().0.abs_diff(at.0));
+        let is_time = rested >= pass.options.sweep_every.as_micros() as u64;
         if stream.sweeps && !is_first && !was_sweeping && is_time {
             self.span(&sweep(None), SWEEP).await?;
         }

@@ -1,6 +1,7 @@
 //! The daemon, on a clock that jumps to whatever comes next.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -132,6 +133,41 @@ async fn after_a_downtime_of_days_a_source_is_pulled_once() {
     let daemon = Daemon::start(&store, plan);
     sleep(MINUTE).await;
     assert_eq!(daemon.stop().await.count("crm"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_ahead_or_back_costs_one_pull_at_most_and_no_record() {
+    const HOUR: i64 = 3_600_000_000;
+    let still = clock();
+    for store in stores().await {
+        let ahead = Arc::new(AtomicI64::new(0));
+        let jumping: Arc<dyn Fn() -> Time + Send + Sync> = {
+            let (still, ahead) = (Arc::clone(&still), Arc::clone(&ahead));
+            Arc::new(move || Time(still().0 + ahead.load(Ordering::Relaxed)))
+        };
+        let vendor = Vendor::with(3);
+        let daemon = Daemon::start(&store, plan(&jumping, vec![scheduled(&vendor, "crm", Some(every(15)))]));
+        sleep(MINUTE * 7).await;
+        for (round, hours) in [1, -1, 0, 24 * 365, 0].into_iter().enumerate() {
+            ahead.store(hours * HOUR, Ordering::Relaxed);
+            let stamp = 10 + round as i64;
+            vendor.world().companies.insert(format!("new {round}"), (stamp, "new".to_owned()));
+            let before = daemon.seen.count("crm");
+            sleep(MINUTE * 30).await;
+            let pulls = daemon.seen.count("crm") - before;
+            assert!((2..=3).contains(&pulls), "{} {hours} hours: {pulls} pulls", store.kind);
+            assert_eq!(count(&store, COMPANIES).await, 4 + round as u64, "{} {hours} hours", store.kind);
+        }
+        // What rests after a failure does not rest until a time that was never to be.
+        ahead.store(24 * 365 * HOUR, Ordering::Relaxed);
+        vendor.world().broken = Some((COMPANIES, NextStep::Retry));
+        sleep(MINUTE * 20).await;
+        vendor.world().broken = None;
+        ahead.store(0, Ordering::Relaxed);
+        let before = daemon.seen.count("crm");
+        sleep(MINUTE * 5).await;
+        assert!(daemon.stop().await.count("crm") > before, "{}", store.kind);
+    }
 }
 
 #[tokio::test(start_paused = true)]
