@@ -14,6 +14,7 @@ pub mod paging;
 mod retry;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -108,6 +109,9 @@ struct Inner {
     limiter: Limiter,
     session: auth::Session,
     environment: Environment,
+    /// Whether the last request was given up without any reply. Then the next one is tried once: who is not there
+    /// for one stream is not there for the others.
+    is_silent: AtomicBool,
 }
 
 /// Who answers.
@@ -148,6 +152,7 @@ impl Http {
                 limiter,
                 session: auth::Session::default(),
                 environment,
+                is_silent: AtomicBool::new(false),
             }),
             narrow: None,
         })
@@ -208,6 +213,10 @@ impl Http {
             let outcome = self.once(request, url.clone(), credential).await;
             let path = if inner.api.shown == Shown::Path { url.path() } else { "" };
             let (path, status) = (path, outcome.as_ref().map_or(0, |response| response.status));
+            let is_answered = outcome.is_ok();
+            if is_answered {
+                inner.is_silent.store(false, Ordering::Relaxed);
+            }
             let (attempt, elapsed_ms) = (tries.count, sent.elapsed().as_millis() as u64);
             tracing::debug!(method = %request.method, path, status, elapsed_ms, attempt, "asked the vendor");
             let (wait, reason) = match outcome.map(|response| (self.read(&response), response)) {
@@ -226,7 +235,8 @@ impl Http {
                 Ok((verdict, response)) => return Ok((response, verdict)),
                 Err(verdict) => return Err(verdict.into_error()),
             };
-            if !tries.remain_after(wait) {
+            if inner.is_silent.load(Ordering::Relaxed) || !tries.remain_after(wait) {
+                inner.is_silent.store(!is_answered, Ordering::Relaxed);
                 return Err(tries.used_up(&request.method, &self.shown(&url), &reason));
             }
             sleep(wait).await;

@@ -312,3 +312,48 @@ async fn a_week_of_every_fault_ends_as_a_week_without() {
     assert!(!few("failed", 50) && !few("interrupted", 1) && !few("ok", 500), "{counts:?}");
     assert_eq!(wild, calm, "seed {seed}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_vendor_that_answers_nothing_for_an_hour_is_asked_little_and_holds_up_no_other() {
+    stand_still();
+    let mut digests = Vec::new();
+    for is_silent in [false, true] {
+        let world = build(&WorldPlan::with_accounts(15));
+        let (began, end) = (Instant::now(), world.plan.end());
+        let clock: Clock = Arc::new(move || Time(end.0 + began.elapsed().as_micros() as i64));
+        let patients = Patient::all(&world, &clock);
+        let store = sqlite().await;
+        let plan = Plan {
+            sources: patients.iter().map(Patient::scheduled).collect(),
+            rules: tributary_derive::Rules::default(),
+            // Less than there are sources: who waits for its vendor must not keep the others waiting.
+            at_once: 2,
+            look_every: Duration::from_mins(5),
+            options: Options::new(clock),
+        };
+        let daemon = Daemon::start(&store, &plan, &Arc::new(Tally::default()));
+        sleep(HOUR).await;
+        let (crm, web) = (&patients[0], &patients[1]);
+        crm.vendor.change("contacts", Change::Create);
+        web.vendor.change("visits", Change::Create);
+        let calls = || [crm, web].map(|patient| patient.kit.calls());
+        let before = calls();
+        if is_silent {
+            crm.kit.fail(When::Always, Fault::Slow(HOUR * 2));
+        }
+        sleep(HOUR).await;
+        let after = calls();
+        if is_silent {
+            // Five tries for the first stream, one for each further one, and between passes ever longer rests.
+            assert!((5..30).contains(&(after[0] - before[0])), "{before:?} {after:?}");
+            assert!(store.planned().await.unwrap()["crm"].failures >= 2);
+        }
+        assert!(after[1] > before[1], "{before:?} {after:?}");
+        crm.kit.heal();
+        sleep(HOUR).await;
+        assert_eq!(store.planned().await.unwrap()["crm"].failures, 0);
+        daemon.stop().await;
+        digests.push(store.derived_digest().await.unwrap());
+    }
+    assert_eq!(digests[0], digests[1]);
+}

@@ -1,5 +1,7 @@
 //! What a reply means, for vendors that do as everybody does.
 
+use std::iter::successors;
+
 use jiff::fmt::rfc2822;
 use tributary_core::Time;
 
@@ -84,7 +86,9 @@ pub fn classify(response: &Response, now: Time) -> Verdict {
 
 /// A failure before there was a reply.
 pub(super) fn transport(error: &reqwest::Error) -> Verdict {
-    let what = if error.is_timeout() {
+    let what = if is_unknown_name(error) {
+        "the server's name is not known: is the address right, and does this machine have a name server?"
+    } else if error.is_timeout() {
         "no answer in time"
     } else if error.is_connect() {
         "cannot connect: is the address right, and the server running?"
@@ -94,6 +98,12 @@ pub(super) fn transport(error: &reqwest::Error) -> Verdict {
         "the connection broke"
     };
     Verdict::Transient(what.to_owned())
+}
+
+/// Whether the name was asked for and not found. No type tells, only the words.
+fn is_unknown_name(error: &reqwest::Error) -> bool {
+    let causes = successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).any(|words| words.starts_with("dns error"))
 }
 
 /// `Retry-After`: seconds, or a date.

@@ -56,7 +56,10 @@ impl Tries {
     /// What is said when none is left.
     pub(super) fn used_up(&self, method: &Method, address: &str, cause: &str) -> Error {
         let (count, elapsed_s) = (self.count, self.elapsed().as_secs());
-        let message = format!("{method} {address} failed {count} times in {elapsed_s} s, last with: {cause}");
+        let message = match count {
+            1 => format!("{method} {address} failed: {cause}"),
+            _ => format!("{method} {address} failed {count} times in {elapsed_s} s, last with: {cause}"),
+        };
         Error::new(NextStep::Retry, message)
     }
 }

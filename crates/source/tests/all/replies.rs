@@ -1,10 +1,15 @@
 //! What is tried again, how long, and what is not.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::time::Instant;
-use tributary_source::http::{Api, Request};
-use tributary_source::{Http, NextStep};
+use tributary_core::Time;
+use tributary_source::environment::Vendor;
+use tributary_source::http::{Api, Request, Response, Sent, Verdict};
+use tributary_source::{Environment, Http, NextStep};
 
 use crate::vendor::{Fake, environment, reply};
 
@@ -132,4 +137,47 @@ async fn a_date_to_wait_for_is_read_by_the_vendors_clock() {
     let started = Instant::now();
     http.send(&Request::get("items")).await.unwrap();
     assert_eq!(started.elapsed().as_secs(), 20);
+}
+
+/// Hangs, and answers once it is awake.
+#[derive(Default)]
+struct Sleeper {
+    is_awake: AtomicBool,
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl Vendor for Sleeper {
+    async fn answer(&self, _: Sent) -> Result<Response, Verdict> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if !self.is_awake.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        Ok(reply(503, &[], ""))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vendor_that_does_not_answer_is_not_asked_again_and_again_for_each_request() {
+    let vendor = Arc::new(Sleeper::default());
+    let environment = Environment {
+        vendor: Some(Arc::<Sleeper>::clone(&vendor)),
+        ..Environment::new(Arc::new(|| Time(0)))
+    };
+    let http = Http::new(api(), &environment).unwrap();
+    let asked = async |expected: usize| {
+        let before = vendor.asked.load(Ordering::Relaxed);
+        let error = http.send(&Request::get("items")).await.unwrap_err();
+        assert_eq!(error.next, NextStep::Retry, "{error}");
+        assert_eq!(vendor.asked.load(Ordering::Relaxed) - before, expected, "{error}");
+        error.to_string()
+    };
+    // Five minutes, then a minute for each further one.
+    assert!(asked(5).await.contains("no answer in time"));
+    assert!(asked(1).await.contains("no answer in time"));
+    assert!(asked(1).await.contains("failed: no answer in time"));
+    // Who answers, even that it is busy, is asked as patiently as before.
+    vendor.is_awake.store(true, Ordering::Relaxed);
+    assert!(asked(6).await.contains("status 503"));
+    assert!(asked(6).await.contains("failed 6 times"));
 }

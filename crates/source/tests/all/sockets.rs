@@ -86,3 +86,15 @@ async fn a_redirect_to_another_host_is_not_followed() {
         assert!(!taken.is_finished());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_nobody_has_is_told_from_a_server_that_is_off() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    for (address, reason) in [
+        ("https://nobody.invalid".to_owned(), "name is not known"),
+        (format!("http://127.0.0.1:{port}"), "cannot connect"),
+    ] {
+        let error = get(&address).await.unwrap_err();
+        assert!(error.next == NextStep::Retry && error.to_string().contains(reason), "{error}");
+    }
+}
