@@ -13,7 +13,7 @@ use tributary_answers::load;
 use tributary_core::book::Columns;
 use tributary_core::{Currency, Time};
 use tributary_derive::{Rules, update};
-use tributary_engine::{By, Model, Policy, attribute, journeys};
+use tributary_engine::{By, Model, Policy, attribute, columns, journeys};
 use tributary_sandbox::{OWN_DOMAIN, Plan};
 use tributary_source::Settings;
 use tributary_store::{Store, testkit};
@@ -21,6 +21,10 @@ use tributary_sync::{Options, Silent, SourceRun};
 
 /// Each model's best of so many runs.
 const RUNS: usize = 5;
+
+/// Touches that come in later, and the file that they come in.
+const CHANGED: usize = 1_000;
+const DELTA: &str = "touches-delta.csv";
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -46,7 +50,8 @@ async fn measure(touches: u64) -> Result<(), Failed> {
 
     let rules = Rules { own_domains: vec![OWN_DOMAIN.to_owned()], ..Rules::default() };
     let sqlite = format!("sqlite:{}", folder.path().join("tributary.db").display());
-    let store = import("sqlite", &sqlite, &files, &rules).await?;
+    let (store, run) = import("sqlite", &sqlite, &files, &rules).await?;
+    delta("sqlite", &store, run, &files, &rules).await?;
     let start = Instant::now();
     let data = load(&store, &rules, None, Columns::ALL).await?;
     let book_touches = data.book.touches.len();
@@ -83,13 +88,16 @@ async fn measure(touches: u64) -> Result<(), Failed> {
         say("rule model", speed, "million touches/s", &json!({ "model": name, "touches": rows }));
     }
 
-    import("postgres", &testkit::postgres_url(), &files, &rules).await?.close().await;
+    std::fs::remove_file(files.join(DELTA))?;
+    let (store, run) = import("postgres", &testkit::postgres_url(), &files, &rules).await?;
+    delta("postgres", &store, run, &files, &rules).await?;
+    store.close().await;
     say("peak memory", peak_mebibytes(), "MiB", &json!({ "touches": book_touches }));
     Ok(())
 }
 
 /// Imports the files into an empty store and works them out.
-async fn import(kind: &str, url: &str, files: &Path, rules: &Rules) -> Result<Store, Failed> {
+async fn import(kind: &str, url: &str, files: &Path, rules: &Rules) -> Result<(Store, SourceRun), Failed> {
     let store = Store::open(url).await?;
     let settings = Settings {
         source: "files".to_owned(),
@@ -100,7 +108,9 @@ async fn import(kind: &str, url: &str, files: &Path, rules: &Rules) -> Result<St
     let run = SourceRun::new("files".to_owned(), Arc::new(tributary_files::Files), settings);
     let options = Options::new(Arc::new(now));
     let start = Instant::now();
-    let report = tributary_sync::run(&store, &[run], &options, &Silent, &CancellationToken::new()).await?;
+    let report =
+        tributary_sync::run(&store, std::slice::from_ref(&run), &options, &Silent, &CancellationToken::new())
+            .await?;
     let landed = start.elapsed().as_secs_f64();
     let rows = report.landed().fetched as f64;
     say("CSV rows into the store", rows / landed, "rows/s", &json!({ "store": kind, "rows": rows }));
@@ -113,7 +123,41 @@ async fn import(kind: &str, url: &str, files: &Path, rules: &Rules) -> Result<St
         &json!({ "store": kind }),
     );
     say("from file to journeys", rows / all, "records/s", &json!({ "store": kind }));
-    Ok(store)
+    Ok((store, run))
+}
+
+/// The latest thousand touches once more, as others: from the rows to the credit of everything anew.
+async fn delta(kind: &str, store: &Store, run: SourceRun, files: &Path, rules: &Rules) -> Result<(), Failed> {
+    let known = std::fs::read_to_string(files.join("touches.csv"))?;
+    let (mut text, rows) =
+        known.split_once('\n').map(|(header, rows)| (header.to_owned(), rows)).ok_or("a header")?;
+    let mut rows: Vec<&str> =
+        rows.lines().filter_map(|row| row.split_once(',')).map(|(_, cells)| cells).collect();
+    // A touch's time comes first behind its id.
+    rows.sort_unstable();
+    for (number, cells) in rows.iter().rev().take(CHANGED).enumerate() {
+        text.extend(["\ndelta-", &number.to_string(), ",", cells]);
+    }
+    std::fs::write(files.join(DELTA), text)?;
+    let options = Options::new(Arc::new(now));
+    let start = Instant::now();
+    let report = tributary_sync::run(store, &[run], &options, &Silent, &CancellationToken::new()).await?;
+    let landed = start.elapsed().as_secs_f64();
+    let anew = update::update(store, rules, &mut |_, _| {}).await?;
+    let worked_out = start.elapsed().as_secs_f64();
+    let model = Model::builtin("w")?;
+    let columns = columns(&Policy::new(now()), &[model.columns()], By::Channel);
+    let data = load(store, rules, None, columns).await?;
+    let found = journeys(&data.book, &Policy::new(data.as_of));
+    black_box(attribute(&found, &model, By::Channel, &data.rates, Currency::USD));
+    let seconds = start.elapsed().as_secs_f64();
+    let (added, touches) = (report.landed().added, data.book.touches.len());
+    let detail = json!({
+        "store": kind, "added": added, "touches": touches, "landed": landed, "worked_out": worked_out,
+        "accounts": anew.clusters, "records": anew.records, "chunks": anew.chunks,
+    });
+    say("from a thousand new touches to refreshed credit", seconds, "s", &detail);
+    Ok(())
 }
 
 fn say(figure: &str, value: f64, unit: &str, detail: &serde_json::Value) {

@@ -4,12 +4,17 @@
 //! They differ only in which clusters those are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::resume_unwind;
+use std::sync::Arc;
 
+use tokio::task::spawn_blocking;
 use tributary_core::Time;
 use tributary_core::book::{Book, ChunkError, Translation};
 use tributary_core::fact::{Fact, Outcome};
 use tributary_core::id::Hash;
-use tributary_store::derived::{ClaimRow, Derivation, Loose, NameRow, RateRow, SpendRow};
+use tributary_store::derived::{
+    Before, ClaimRow, ClusterRows, Derivation, Loose, NameRow, RateRow, SpendRow,
+};
 use tributary_store::facts::RecordFacts;
 use tributary_store::{Store, StoreError};
 
@@ -19,7 +24,7 @@ use crate::rules::Rules;
 use crate::{chunks, terms};
 
 /// Records held in memory at a time.
-const BATCH: usize = 10_000;
+const BATCH: usize = 5_000;
 
 /// Above this share of all records an incremental run costs more than a full one.
 const REBUILD_SHARE: f64 = 0.5;
@@ -74,10 +79,10 @@ pub async fn update(store: &Store, rules: &Rules, progress: Progress<'_>) -> Res
         return rebuild(store, rules, progress).await;
     }
     let mut loose = Loose::default();
-    let mut binding = BTreeSet::new();
+    let mut said = BTreeMap::new();
     for batch in dirty.chunks(BATCH) {
         for record in run.facts_of(batch).await? {
-            binding.extend(terms::of_facts(&record.source, &record.facts, rules).binding);
+            said.insert(record.record, terms::of_facts(&record.source, &record.facts, rules).binding);
             collect_loose(&record, &mut loose);
         }
     }
@@ -85,28 +90,52 @@ pub async fn update(store: &Store, rules: &Rules, progress: Progress<'_>) -> Res
     let changed_names = differing(&old_names, &loose.names);
     run.replace_loose(&dirty, &loose).await?;
 
-    let mut clusters: BTreeSet<i64> = run.clusters_of_records(&dirty).await?.into_iter().collect();
-    clusters.extend(run.clusters_of_terms(&binding.into_iter().collect::<Vec<_>>()).await?);
-    clusters.extend(run.clusters_depending(&changed_names).await?);
-    let clusters: Vec<i64> = clusters.into_iter().collect();
-    let mut records: BTreeSet<i64> = run.records_of(&clusters).await?.into_iter().collect();
-    records.extend(&dirty);
-    let records: Vec<i64> = records.into_iter().collect();
-
-    let gone = run.entry_keys(&clusters).await?;
-    run.remove_clusters(&clusters).await?;
-    let mut grouping = Grouping::default();
-    for batch in records.chunks(BATCH) {
-        for record in run.facts_of(batch).await? {
-            grouping.add(record.record, &terms::of_facts(&record.source, &record.facts, rules).binding);
-        }
-    }
+    let parts = parts(&mut run, &said, &changed_names).await?;
     let mut summary = Summary::default();
-    let fresh = resolve(&mut run, grouping, rules, &mut summary, progress).await?;
-    summary.chunks = lay(&mut run, &gone.into_iter().collect(), &fresh).await?;
+    let (fresh, gone) = resolve(&mut run, parts, rules, &mut summary, progress).await?;
+    summary.chunks = lay(&mut run, &gone, &fresh).await?;
     run.clear_dirty(&dirty).await?;
     run.finish(&fingerprint).await?;
     Ok(summary)
+}
+
+/// What changed records touch, by what hangs together.
+async fn parts(
+    run: &mut Derivation,
+    said: &BTreeMap<i64, Vec<i64>>,
+    changed_names: &[i64],
+) -> Result<Vec<Part>, DeriveError> {
+    let dirty: Vec<i64> = said.keys().copied().collect();
+    let terms: Vec<i64> = said.values().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
+    let of_terms = run.clusters_of_terms(&terms).await?;
+    let of_records = run.clusters_of_records(&dirty).await?;
+    let of_names = run.clusters_depending(changed_names).await?;
+    let clusters: BTreeSet<i64> =
+        [&of_terms, &of_records, &of_names].into_iter().flatten().map(|(_, cluster)| *cluster).collect();
+    let members = run.records_of(&clusters.into_iter().collect::<Vec<_>>()).await?;
+
+    let mut grouping = Grouping::default();
+    for (term, cluster) in of_terms {
+        grouping.unite([Node::Term(term), Node::Cluster(cluster)]);
+    }
+    for (record, cluster) in of_records {
+        let terms = said.get(&record).into_iter().flatten().map(|term| Node::Term(*term));
+        grouping.unite(terms.chain([Node::Cluster(cluster)]));
+    }
+    for (record, cluster) in &members {
+        grouping.add(*record, [Node::Cluster(*cluster)]);
+    }
+    for (record, terms) in said {
+        grouping.add(*record, terms.iter().map(|term| Node::Term(*term)));
+    }
+    let cluster_of: HashMap<i64, i64> = members.into_iter().collect();
+    let part = |mut records: Vec<i64>| {
+        records.dedup();
+        let clusters: BTreeSet<i64> =
+            records.iter().filter_map(|record| cluster_of.get(record)).copied().collect();
+        Part { records, clusters: clusters.into_iter().collect() }
+    };
+    Ok(grouping.clusters().into_values().map(part).collect())
 }
 
 /// Throws the derived rows away and computes everything.
@@ -122,14 +151,15 @@ pub async fn rebuild(store: &Store, rules: &Rules, progress: Progress<'_>) -> Re
         after = last.record;
         let mut loose = Loose::default();
         for record in &records {
-            grouping.add(record.record, &terms::of_facts(&record.source, &record.facts, rules).binding);
+            grouping.add(record.record, terms::of_facts(&record.source, &record.facts, rules).binding);
             collect_loose(record, &mut loose);
         }
         run.replace_loose(&[], &loose).await?;
     }
+    let parts = grouping.clusters().into_values().map(|records| Part { records, clusters: Vec::new() });
     let mut summary = Summary { rebuilt: true, ..Summary::default() };
-    let fresh = resolve(&mut run, grouping, rules, &mut summary, progress).await?;
-    summary.chunks = lay(&mut run, &BTreeSet::new(), &fresh).await?;
+    let (fresh, gone) = resolve(&mut run, parts.collect(), rules, &mut summary, progress).await?;
+    summary.chunks = lay(&mut run, &gone, &fresh).await?;
     run.clear_dirty(&dirty).await?;
     run.finish(&rules.fingerprint()).await?;
     Ok(summary)
@@ -147,7 +177,7 @@ pub async fn book_as_of(store: &Store, rules: &Rules, at: Time) -> Result<(Book,
         after = last.record;
         for mut record in records {
             record.facts = as_known(std::mem::take(&mut record.facts), at);
-            grouping.add(record.record, &terms::of_facts(&record.source, &record.facts, rules).binding);
+            grouping.add(record.record, terms::of_facts(&record.source, &record.facts, rules).binding);
             collect_loose(&record, &mut loose);
             known.insert(record.record, record);
         }
@@ -207,61 +237,125 @@ fn sorted(book: &Book) -> Book {
     out
 }
 
-/// Resolves all clusters of a grouping, writes their rows, and returns their entries.
+/// Records that hang together, and the clusters that they were in: no other has anything to do with them.
+struct Part {
+    records: Vec<i64>,
+    clusters: Vec<i64>,
+}
+
+/// Finds the clusters of every part and writes their rows. Returns their entries, and the keys of those before.
+///
+/// While one batch is worked out, the store reads the next.
 async fn resolve(
     run: &mut Derivation,
-    grouping: Grouping,
+    parts: Vec<Part>,
     rules: &Rules,
     summary: &mut Summary,
     progress: Progress<'_>,
-) -> Result<Book, DeriveError> {
-    let names = readable(run.names().await?);
-    let clusters = grouping.clusters();
-    let total: u64 = clusters.values().map(|members| members.len() as u64).sum();
-    let mut fresh = Book::default();
-    let mut batch: Vec<&Vec<i64>> = Vec::new();
-    let mut size = 0;
-    let mut rest = clusters.values().peekable();
-    while let Some(members) = rest.next() {
-        size += members.len();
-        batch.push(members);
-        if size < BATCH && rest.peek().is_some() {
-            continue;
-        }
-        let ids: Vec<i64> = batch.iter().flat_map(|members| members.iter().copied()).collect();
-        let mut facts: HashMap<i64, RecordFacts> =
-            run.facts_of(&ids).await?.into_iter().map(|record| (record.record, record)).collect();
-        let mut rows = Vec::with_capacity(batch.len());
-        for members in batch.drain(..) {
-            let records: Vec<RecordFacts> = members.iter().filter_map(|id| facts.remove(id)).collect();
-            let resolved = cluster::resolve(&records, &names, rules);
-            chunks::append(&mut fresh, &resolved);
-            summary.touches += resolved.touches.len() as u64;
-            rows.push(resolved);
-        }
+) -> Result<(Book, BTreeSet<Hash>), DeriveError> {
+    let given = Arc::new((readable(run.names().await?), rules.clone()));
+    let total: u64 = parts.iter().map(|part| part.records.len() as u64).sum();
+    let (mut fresh, mut gone) = (Book::default(), BTreeSet::new());
+    let mut batches = batches(parts).into_iter();
+    let mut next = read(run, batches.next()).await?;
+    while let Some((facts, before)) = next {
+        let (given, size) = (Arc::clone(&given), facts.len() as u64);
+        let work = spawn_blocking(move || work_out(facts, &given.0, &given.1, fresh));
+        next = read(run, batches.next()).await?;
+        let rows;
+        (rows, fresh) = work.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+        summary.touches += rows.iter().map(|rows| rows.touches.len() as u64).sum::<u64>();
         summary.clusters += rows.len() as u64;
-        summary.records += size as u64;
-        run.insert(rows).await?;
+        summary.records += size;
+        gone.extend(before.entries());
+        run.replace(before, rows).await?;
         progress(summary.records, total);
-        size = 0;
     }
-    Ok(fresh)
+    Ok((fresh, gone))
 }
 
-/// Groups records by shared terms.
-#[derive(Default)]
-struct Grouping {
-    node_of: HashMap<i64, u32>,
+/// Parts that are worked out together.
+fn batches(parts: Vec<Part>) -> Vec<Part> {
+    let mut out: Vec<Part> = Vec::new();
+    for part in parts {
+        match out.last_mut() {
+            Some(last) if last.records.len() < BATCH => {
+                last.records.extend(part.records);
+                last.clusters.extend(part.clusters);
+            }
+            _ => out.push(part),
+        }
+    }
+    out
+}
+
+/// What a batch's records say, and its rows as they were.
+async fn read(
+    run: &mut Derivation,
+    batch: Option<Part>,
+) -> Result<Option<(Vec<RecordFacts>, Before)>, DeriveError> {
+    let Some(batch) = batch else { return Ok(None) };
+    Ok(Some((run.facts_of(&batch.records).await?, run.before(&batch.clusters).await?)))
+}
+
+/// The rows of the clusters of some records, and a book with their entries behind the others.
+fn work_out(
+    records: Vec<RecordFacts>,
+    names: &Names,
+    rules: &Rules,
+    mut book: Book,
+) -> (Vec<ClusterRows>, Book) {
+    let mut grouping = Grouping::default();
+    let mut facts = HashMap::new();
+    for record in records {
+        grouping.add(record.record, terms::of_facts(&record.source, &record.facts, rules).binding);
+        facts.insert(record.record, record);
+    }
+    let mut rows = Vec::new();
+    for members in grouping.clusters().into_values() {
+        let records: Vec<RecordFacts> = members.iter().filter_map(|id| facts.remove(id)).collect();
+        let resolved = cluster::resolve(&records, names, rules);
+        chunks::append(&mut book, &resolved);
+        rows.push(resolved);
+    }
+    (rows, book)
+}
+
+/// What links records.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Node {
+    /// A binding term that both say.
+    Term(i64),
+    /// A cluster that they were in.
+    Cluster(i64),
+}
+
+/// Groups records by what they share.
+struct Grouping<K> {
+    node_of: HashMap<K, u32>,
     parent: Vec<u32>,
     records: Vec<(i64, u32)>,
 }
 
-impl Grouping {
-    fn add(&mut self, record: i64, terms: &[i64]) {
+impl<K> Default for Grouping<K> {
+    fn default() -> Self {
+        Self { node_of: HashMap::new(), parent: Vec::new(), records: Vec::new() }
+    }
+}
+
+impl<K: Eq + std::hash::Hash> Grouping<K> {
+    /// Notes a record that shares some things with others; of one that shares nothing, nothing.
+    fn add(&mut self, record: i64, shared: impl IntoIterator<Item = K>) {
+        let node = self.unite(shared);
+        self.records.extend(node.map(|node| (record, node)));
+    }
+
+    /// Notes that some things belong together. Returns the first of them.
+    fn unite(&mut self, shared: impl IntoIterator<Item = K>) -> Option<u32> {
         let mut first = None;
-        for term in terms {
+        for key in shared {
             let next = self.parent.len() as u32;
-            let node = *self.node_of.entry(*term).or_insert(next);
+            let node = *self.node_of.entry(key).or_insert(next);
             if node == next {
                 self.parent.push(next);
             }
@@ -273,9 +367,7 @@ impl Grouping {
                 }
             }
         }
-        if let Some(first) = first {
-            self.records.push((record, first));
-        }
+        first
     }
 
     fn root(&mut self, mut at: u32) -> u32 {

@@ -27,6 +27,8 @@ pub(crate) use write::Insert;
 
 /// Prepared statements kept: a few shapes of each insert.
 const STATEMENTS: usize = 400;
+/// Rows of an answer that SQLite's thread may be ahead of whoever reads them: waking it for a few costs more than they do.
+const ROWS: usize = 1_000;
 /// How long a writer waits for the others of this process.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// How long a SQLite connection waits for those of other processes.
@@ -42,7 +44,7 @@ pub(crate) enum Database {
 }
 
 /// A value of one of the three types that both databases have.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Value {
     Int(Option<i64>),
     Text(Option<String>),
@@ -239,6 +241,7 @@ impl Database {
             .busy_timeout(BUSY)
             .disable_statement_logging()
             .statement_cache_capacity(STATEMENTS)
+            .row_buffer_size(ROWS)
             .pragma("cache_size", "-32768")
             .pragma("temp_store", "memory");
         let open = |error| StoreError::open(path, error);
@@ -309,7 +312,7 @@ impl Database {
             }
             Self::Postgres(_) => {
                 let mut tx = self.begin(None).await?;
-                tx.execute("set local synchronous_commit = on", &[]).await?;
+                tx.outlive_server().await?;
                 Ok(tx)
             }
         }
@@ -353,6 +356,14 @@ pub(crate) enum Link {
 }
 
 impl Tx {
+    /// Has what is committed survive the server's death. A file has no server.
+    pub(crate) async fn outlive_server(&mut self) -> Result<(), StoreError> {
+        if let Link::Postgres(_) = self.link {
+            self.execute("set local synchronous_commit = on", &[]).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self.link {
             Link::Sqlite(tx) => tx.commit().await?,

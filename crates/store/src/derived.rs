@@ -4,6 +4,7 @@
 //! for what the rows say: that is `derive`.
 
 mod rows;
+mod tables;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,22 +20,8 @@ pub use rows::{
     Account, ClaimRow, ClusterRows, Deal, Finding, Identifier, Loose, Member, NameRow, Person, RateRow,
     SpendRow, Touch,
 };
-
-/// Every table that a cluster writes to.
-const CLUSTER_TABLES: &[&str] = &[
-    "term",
-    "depends",
-    "member",
-    "account",
-    "person",
-    "identifier",
-    "deal",
-    "stage_entry",
-    "committee",
-    "touch",
-    "evidence",
-    "finding",
-];
+pub use tables::Before;
+use tables::{Keys, Rows, TABLES};
 
 /// One run of deriving: a transaction that ends in [`finish`](Self::finish), or in nothing.
 pub struct Derivation {
@@ -63,79 +50,79 @@ impl Store {
 impl Derivation {
     /// Empties every derived table.
     pub async fn clear(&mut self) -> Result<(), StoreError> {
-        for table in CLUSTER_TABLES.iter().chain(&["name", "spend", "claim", "rate", "chunk", "chunk_column"])
-        {
+        let own = TABLES.iter().map(|table| table.name);
+        for table in own.chain(["name", "spend", "claim", "rate", "chunk", "chunk_column"]) {
             self.tx.execute(&format!("delete from {table}"), &[]).await?;
         }
         Ok(())
     }
 
-    /// Removes every row of some clusters.
-    pub async fn remove_clusters(&mut self, clusters: &[i64]) -> Result<(), StoreError> {
-        for table in CLUSTER_TABLES {
-            self.tx.delete_in(table, "cluster", clusters).await?;
-        }
-        Ok(())
-    }
-
-    async fn numbers_in(
+    async fn pairs_in(
         &mut self,
         table: &str,
         select: &str,
         column: &str,
         keys: &[i64],
-    ) -> Result<Vec<i64>, StoreError> {
-        let rows = self.tx.fetch_in(&format!("select {select} from {table} where {column}"), keys).await?;
-        let mut out = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<i64>, _>>()?;
-        out.sort_unstable();
-        out.dedup();
-        Ok(out)
+    ) -> Result<Vec<(i64, i64)>, StoreError> {
+        let sql = format!("select {select}, cluster from {table} where {column}");
+        let rows = self.tx.fetch_in(&sql, keys).await?;
+        rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
     }
 
-    /// The clusters that hold some records.
-    pub async fn clusters_of_records(&mut self, records: &[i64]) -> Result<Vec<i64>, StoreError> {
-        self.numbers_in("member", "cluster", "record", records).await
+    /// The clusters that hold some records, each with its record before it.
+    pub async fn clusters_of_records(&mut self, records: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
+        self.pairs_in("member", "record", "record", records).await
     }
 
-    /// The clusters that say some binding terms.
-    pub async fn clusters_of_terms(&mut self, terms: &[i64]) -> Result<Vec<i64>, StoreError> {
-        self.numbers_in("term", "cluster", "id", terms).await
+    /// The clusters that say some binding terms, each with its term before it.
+    pub async fn clusters_of_terms(&mut self, terms: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
+        self.pairs_in("term", "id", "id", terms).await
     }
 
-    /// The clusters that depend on some names.
-    pub async fn clusters_depending(&mut self, terms: &[i64]) -> Result<Vec<i64>, StoreError> {
-        self.numbers_in("depends", "cluster", "term", terms).await
+    /// The clusters that depend on some names, each with its name's term before it.
+    pub async fn clusters_depending(&mut self, terms: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
+        self.pairs_in("depends", "term", "term", terms).await
     }
 
-    /// The records of some clusters.
-    pub async fn records_of(&mut self, clusters: &[i64]) -> Result<Vec<i64>, StoreError> {
-        self.numbers_in("member", "record", "cluster", clusters).await
+    /// The records of some clusters, each with its cluster after it.
+    pub async fn records_of(&mut self, clusters: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
+        self.pairs_in("member", "record", "cluster", clusters).await
     }
-}
 
-impl Derivation {
-    /// What names the book entries of some clusters: accounts, and people and deals without one.
-    pub async fn entry_keys(&mut self, clusters: &[i64]) -> Result<Vec<Hash>, StoreError> {
-        let mut keys = Vec::new();
-        for sql in [
-            "select hash from account where cluster",
-            "select hash from person where account is null and cluster",
-            "select hash from deal where account is null and cluster",
-        ] {
-            for row in self.tx.fetch_in(sql, clusters).await? {
-                keys.push(row.hash(0)?);
-            }
+    /// The rows of some clusters, as they are.
+    pub async fn before(&mut self, clusters: &[i64]) -> Result<Before, StoreError> {
+        let mut rows = Vec::with_capacity(TABLES.len());
+        for table in &TABLES {
+            rows.push(table.rows_of(&mut self.tx, clusters).await?);
         }
-        Ok(keys)
+        Ok(Before(rows))
     }
 
-    /// Writes the rows of some clusters.
-    pub async fn insert(&mut self, clusters: Vec<ClusterRows>) -> Result<(), StoreError> {
-        let count = |f: fn(&ClusterRows) -> usize| clusters.iter().map(f).sum::<usize>();
-        let mut account_id = self.tx.next_ids("account", count(|rows| rows.accounts.len())).await?;
-        let mut person_id = self.tx.next_ids("person", count(|rows| rows.people.len())).await?;
-        let mut deal_id = self.tx.next_ids("deal", count(|rows| rows.deals.len())).await?;
-        let mut touch_id = self.tx.next_ids("touch", count(|rows| rows.touches.len())).await?;
+    /// Writes the rows of some clusters in place of those of the clusters that they were made of. A row that says the
+    /// same as before stays as it is, so that little is written where little changed.
+    pub async fn replace(&mut self, before: Before, clusters: Vec<ClusterRows>) -> Result<(), StoreError> {
+        let mut new = self.rows(&before, clusters).await?;
+        // Nothing goes in before what is in its way is out.
+        let mut rest = before.0.into_iter();
+        for (table, new) in TABLES.iter().zip(&mut new) {
+            let stale = table.keep_changed(rest.next().unwrap_or_default(), new);
+            self.tx.delete_in(table.name, table.key, &stale).await?;
+        }
+        for (table, new) in TABLES.iter().zip(new) {
+            let columns: Vec<&str> = table.columns.iter().map(|(column, _)| *column).collect();
+            self.tx.insert_rows(table.name, &columns, new).await?;
+        }
+        Ok(())
+    }
+
+    /// The rows of some clusters by table, under the keys that they have if they were there before.
+    async fn rows(&mut self, before: &Before, clusters: Vec<ClusterRows>) -> Result<Vec<Rows>, StoreError> {
+        let mut keys = [Keys::default(), Keys::default(), Keys::default(), Keys::default()];
+        for (keys, name) in keys.iter_mut().zip(["account", "person", "deal", "touch"]) {
+            keys.known = before.table(name).map(|(table, rows)| table.keys(rows)).unwrap_or_default();
+            keys.next = self.tx.next_ids(name, 1).await?;
+        }
+        let [account_keys, person_keys, deal_keys, touch_keys] = &mut keys;
         let mut out = Batches::default();
         for rows in clusters {
             let cluster = rows.cluster;
@@ -145,6 +132,7 @@ impl Derivation {
             out.depends.extend(rows.naming.iter().map(|term| vec![int(*term), int(cluster)]));
             out.member.extend(rows.records.iter().map(|record| vec![int(*record), int(cluster)]));
             for row in rows.accounts {
+                let account_id = account_keys.of(row.id.0);
                 accounts.insert(row.id, account_id);
                 out.account.push(vec![
                     int(account_id),
@@ -156,12 +144,12 @@ impl Derivation {
                     text(row.owner),
                     json(&row.attributes),
                 ]);
-                account_id += 1;
             }
             let place = |id: Option<AccountId>| {
                 id.and_then(|id| accounts.get(&id).copied()).map_or(Value::Int(None), int)
             };
             for row in rows.people {
+                let person_id = person_keys.of(row.id.0);
                 people.insert(row.id, person_id);
                 out.person.push(vec![
                     int(person_id),
@@ -178,7 +166,6 @@ impl Derivation {
                     time(row.created_at),
                     int(i64::from(row.is_internal)),
                 ]);
-                person_id += 1;
             }
             let who = |id: PersonId| people.get(&id).copied().map_or(Value::Int(None), int);
             for row in rows.identifiers {
@@ -192,6 +179,7 @@ impl Derivation {
                 ]);
             }
             for row in rows.deals {
+                let deal_id = deal_keys.of(row.id.0);
                 out.deal.push(vec![
                     int(deal_id),
                     int(cluster),
@@ -219,9 +207,9 @@ impl Derivation {
                     let primary = int(i64::from(member.is_primary));
                     vec![int(cluster), int(deal_id), who(member.person), text(member.role), primary]
                 }));
-                deal_id += 1;
             }
             for row in rows.touches {
+                let touch_id = touch_keys.of(row.id.0);
                 out.touch.push(vec![
                     int(touch_id),
                     int(cluster),
@@ -248,13 +236,12 @@ impl Derivation {
                 out.evidence.extend(
                     row.records.iter().skip(1).map(|record| vec![int(cluster), int(touch_id), int(*record)]),
                 );
-                touch_id += 1;
             }
             for row in rows.findings {
                 out.finding.push(vec![int(cluster), Value::from(row.code), Value::from(row.message)]);
             }
         }
-        out.write(&mut self.tx).await
+        Ok(out.by_table())
     }
 
     /// Replaces the names, spend, claims and rates that some records say.
@@ -378,9 +365,6 @@ impl Derivation {
     }
 }
 
-/// Rows of one table.
-type Rows = Vec<Vec<Value>>;
-
 /// Rows by table, written together.
 #[derive(Default)]
 struct Batches {
@@ -399,94 +383,22 @@ struct Batches {
 }
 
 impl Batches {
-    async fn write(self, tx: &mut Tx) -> Result<(), StoreError> {
-        let tables: [(&str, &[&str], Rows); 12] = [
-            ("term", &["id", "cluster"], self.term),
-            ("depends", &["term", "cluster"], self.depends),
-            ("member", &["record", "cluster"], self.member),
-            (
-                "account",
-                &["id", "cluster", "hash", "key", "name", "domain", "owner", "attributes"],
-                self.account,
-            ),
-            (
-                "person",
-                &[
-                    "id",
-                    "cluster",
-                    "hash",
-                    "key",
-                    "account",
-                    "lead_account",
-                    "name",
-                    "email",
-                    "title",
-                    "role",
-                    "seniority",
-                    "created_at",
-                    "is_internal",
-                ],
-                self.person,
-            ),
-            ("identifier", &["cluster", "kind", "value", "person", "reason", "record"], self.identifier),
-            (
-                "deal",
-                &[
-                    "id",
-                    "cluster",
-                    "hash",
-                    "key",
-                    "account",
-                    "name",
-                    "amount_minor",
-                    "currency",
-                    "created_at",
-                    "closed_at",
-                    "outcome",
-                    "stage",
-                    "owner",
-                    "pipeline",
-                    "attributes",
-                    "record",
-                ],
-                self.deal,
-            ),
-            ("stage_entry", &["cluster", "deal", "stage", "entered_at"], self.stage_entry),
-            ("committee", &["cluster", "deal", "person", "role", "is_primary"], self.committee),
-            (
-                "touch",
-                &[
-                    "id",
-                    "cluster",
-                    "hash",
-                    "occurred_at",
-                    "account",
-                    "person",
-                    "kind",
-                    "direction",
-                    "channel",
-                    "channel_rule",
-                    "campaign",
-                    "content",
-                    "team",
-                    "actor",
-                    "source",
-                    "weight",
-                    "silent",
-                    "cost_minor",
-                    "cost_currency",
-                    "record",
-                    "copies",
-                ],
-                self.touch,
-            ),
-            ("evidence", &["cluster", "touch", "record"], self.evidence),
-            ("finding", &["cluster", "code", "message"], self.finding),
-        ];
-        for (table, columns, rows) in tables {
-            tx.insert_rows(table, columns, rows).await?;
-        }
-        Ok(())
+    /// In the order of [`TABLES`].
+    fn by_table(self) -> Vec<Rows> {
+        vec![
+            self.term,
+            self.depends,
+            self.member,
+            self.account,
+            self.person,
+            self.identifier,
+            self.deal,
+            self.stage_entry,
+            self.committee,
+            self.touch,
+            self.evidence,
+            self.finding,
+        ]
     }
 }
 

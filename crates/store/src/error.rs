@@ -52,6 +52,9 @@ pub enum StoreError {
     /// Another process has taken what this one had in hand.
     #[error("another process has taken this work over: nothing was written")]
     LeaseLost,
+    /// The database's server died and took what it had not written yet with it.
+    #[error("the database has lost what was written last: the next sync goes on from what it kept")]
+    Forgotten,
     /// What was read is not what was written.
     #[error("the store is damaged: {0}")]
     Damaged(String),

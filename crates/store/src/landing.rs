@@ -39,6 +39,9 @@ pub struct Landing<'a> {
     pub stream: &'a str,
     /// Its part; empty for the only one.
     pub part: &'a str,
+    /// The resume point that it was pulled from; nothing for the first page of a span. Where the stream stands elsewhere,
+    /// the page is refused: what was between would be missing.
+    pub after: Option<&'a str>,
     /// When the page was pulled.
     pub observed_at: Time,
     /// What came, in order; of any stream.

@@ -4,13 +4,14 @@
 //! is started by the first and stops by itself a few seconds after the last; its data lie in the temporary folder.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use crate::Store;
 use crate::db::Link;
@@ -96,12 +97,8 @@ struct Server {
 }
 
 impl Server {
-    /// Has Postgres's own client run some statements.
     fn query(&self, sql: &str) {
-        let port = self.port.to_string();
-        let place = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-d", "postgres"];
-        let strictly = ["-q", "-v", "ON_ERROR_STOP=1", "-c", sql];
-        run(Command::new(self.programs.join("psql")).args(place).args(strictly));
+        query(&self.programs, self.port, sql);
     }
 
     fn shared() -> &'static Self {
@@ -111,7 +108,7 @@ impl Server {
 
     fn find_or_start() -> Self {
         let programs = programs();
-        let user = fs::metadata("/proc/self").expect("the process").uid();
+        let user = user();
         let folder = std::env::temp_dir().join(format!("tributary-test-postgres-{user}"));
         fs::create_dir_all(&folder).expect("a folder for Postgres");
         let in_use = lock_file(&folder.join("in-use"));
@@ -128,55 +125,145 @@ impl Server {
     }
 }
 
+/// Has Postgres's own client run some statements.
+fn query(programs: &Path, port: u16, sql: &str) {
+    let port = port.to_string();
+    let place = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-d", "postgres"];
+    let strictly = ["-q", "-v", "ON_ERROR_STOP=1", "-c", sql];
+    run(Command::new(programs.join("psql")).args(place).args(strictly));
+}
+
 /// Makes a new cluster, starts it, and leaves a watcher behind that stops it when nobody holds the lock.
 fn start(programs: &Path, folder: &Path, is_root: bool) -> u16 {
     let data = folder.join("data");
     let _ = fs::remove_dir_all(&data);
-    fs::create_dir(&data).expect("a folder for the data");
-    if is_root {
-        // Postgres refuses to run as root.
-        run(Command::new("chown").arg("postgres").arg(&data));
-    }
-    let as_user = |program: &str| {
-        let mut command = Command::new(if is_root { "runuser" } else { "env" });
-        if is_root {
-            command.args(["-u", "postgres", "--"]);
-        }
-        command.arg(programs.join(program)).current_dir("/");
-        command
-    };
-    let cluster = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
-    run(as_user("initdb").arg("-D").arg(&data).args(cluster));
-    let port =
-        TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-    let options = format!(
-        "-p {port} -k {} -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off \
-         -c full_page_writes=off -c max_connections=300",
-        data.display()
-    );
-    let log = data.join("log");
-    run(as_user("pg_ctl")
-        .args(["-w", "-D"])
-        .arg(&data)
-        .arg("-l")
-        .arg(&log)
-        .arg("-o")
-        .arg(options)
-        .arg("start"));
-    fs::write(folder.join("port"), port.to_string()).expect("the port on disk");
+    let cluster = Cluster::make(programs, data, is_root);
+    run(&mut cluster.start());
+    fs::write(folder.join("port"), cluster.port.to_string()).expect("the port on disk");
     let stop = if is_root { "runuser -u postgres --" } else { "env" };
     let watch = format!(
         "while sleep 5; do exec 9>starting; flock 9; if flock -n in-use true; then cd /; \
          {stop} '{programs}/pg_ctl' -D '{data}' -m immediate stop; rm -rf '{data}' '{folder}/port'; exit; fi; \
          exec 9>&-; done",
         programs = programs.display(),
-        data = data.display(),
+        data = cluster.data.display(),
         folder = folder.display(),
     );
     let mut watcher = Command::new("setsid");
     watcher.args(["-f", "sh", "-c", &watch]).current_dir(folder);
     run(watcher.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()));
-    port
+    cluster.port
+}
+
+/// A server's data on disk, and where it listens when it runs.
+struct Cluster {
+    programs: PathBuf,
+    data: PathBuf,
+    port: u16,
+    is_root: bool,
+}
+
+impl Cluster {
+    fn make(programs: &Path, data: PathBuf, is_root: bool) -> Self {
+        fs::create_dir(&data).expect("a folder for the data");
+        if is_root {
+            // Postgres refuses to run as root.
+            run(Command::new("chown").arg("postgres").arg(&data));
+        }
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let cluster = Self { programs: programs.to_owned(), data, port, is_root };
+        let habits = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
+        run(cluster.as_user("initdb").args(habits));
+        cluster
+    }
+
+    /// One of the server's programs, on this cluster's data.
+    fn as_user(&self, program: &str) -> Command {
+        let mut command = Command::new(if self.is_root { "runuser" } else { "env" });
+        if self.is_root {
+            command.args(["-u", "postgres", "--"]);
+        }
+        command.arg(self.programs.join(program)).arg("-D").arg(&self.data).current_dir("/");
+        command
+    }
+
+    fn start(&self) -> Command {
+        let (port, data) = (self.port, self.data.display());
+        let options = format!(
+            "-p {port} -k {data} -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off \
+             -c full_page_writes=off -c max_connections=300"
+        );
+        let mut command = self.as_user("pg_ctl");
+        command.arg("-w").arg("-l").arg(self.data.join("log")).arg("-o").arg(options).arg("start");
+        command
+    }
+}
+
+/// A Postgres of one test's own, which can die and come back.
+pub struct OwnPostgres {
+    cluster: Cluster,
+    _folder: tempfile::TempDir,
+}
+
+impl OwnPostgres {
+    /// A new server, which runs.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // Its user is another one.
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755))
+            .expect("a folder that all may enter");
+        let cluster = Cluster::make(&programs(), folder.path().join("data"), user() == 0);
+        run(&mut cluster.start());
+        Self { cluster, _folder: folder }
+    }
+
+    /// The address of its only database.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.cluster.port)
+    }
+
+    /// Has the server write what was committed.
+    pub fn keep(&self) {
+        query(&self.cluster.programs, self.cluster.port, "checkpoint");
+    }
+
+    /// Ends the server as a machine that crashes would: what it had not written is lost.
+    pub fn kill(&self) {
+        let pid = fs::read_to_string(self.cluster.data.join("postmaster.pid")).expect("a server that runs");
+        run(Command::new("kill").arg("-9").arg(pid.lines().next().unwrap_or_default()));
+    }
+
+    /// Starts it again, once what is left of the killed one is gone.
+    pub fn restart(&self) {
+        for _ in 0..100 {
+            let started = self
+                .cluster
+                .start()
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            if started.is_ok_and(|status| status.success()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("the server does not start: {:?}", fs::read_to_string(self.cluster.data.join("log")));
+    }
+}
+
+impl Drop for OwnPostgres {
+    fn drop(&mut self) {
+        // Whether it runs or not.
+        let mut stop = self.cluster.as_user("pg_ctl");
+        let stop = stop.args(["-m", "immediate", "stop"]).stdin(Stdio::null()).stdout(Stdio::null());
+        let _ = stop.stderr(Stdio::null()).status();
+    }
+}
+
+fn user() -> u32 {
+    fs::metadata("/proc/self").expect("the process").uid()
 }
 
 /// Where Debian and others put the server's programs.
@@ -228,6 +315,13 @@ impl Store {
             }
         }
         Ok(out)
+    }
+
+    /// How many rows were written since a SQLite store was opened: to see that little was.
+    pub async fn writes(&self) -> Result<i64, crate::StoreError> {
+        let mut tx = self.begin().await?;
+        let rows = tx.fetch("select total_changes()", &[]).await?;
+        rows.first().map_or(Ok(0), |row| row.int(0))
     }
 
     /// Makes the store look as if something else had made its tables.

@@ -62,6 +62,8 @@ impl Store {
     pub async fn take(&self, name: &str, ttl: Duration) -> Result<Taken, StoreError> {
         let (owner, alive) = Owner::new();
         let mut tx = self.begin().await?;
+        // A fence that a server forgot as it died would be given twice.
+        tx.outlive_server().await?;
         let sql = "select id, owner, fence, held_until from lease where name = $1";
         let rows = tx.fetch(sql, &[name.into()]).await?;
         let now = tx.now().await?;

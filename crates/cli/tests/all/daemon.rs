@@ -334,6 +334,40 @@ fn a_postgres_that_drops_its_connections_again_and_again_costs_time_alone() {
 }
 
 #[test]
+fn a_postgres_that_is_killed_and_comes_back_costs_time_alone() {
+    let left_alone = {
+        let file = folder();
+        let stack = Stack::new(2, sqlite_in(file.path()));
+        assert!(stack.start("sync", "sync").child.wait().unwrap().success());
+        stack.digest()
+    };
+    let server = testkit::OwnPostgres::start();
+    let stack = Stack::new(2, server.url());
+    stack.slow(Duration::from_millis(50));
+    let mut daemons = [stack.serve("one"), stack.serve("other")];
+    for _ in 0..2 {
+        let [one, other] = &daemons;
+        let enough = stack.requests() + 6;
+        until("requests", || stack.requests() >= enough || stack.is_complete(), &[one, other]);
+        server.kill();
+        // Somebody has to notice it and start it again.
+        std::thread::sleep(Duration::from_secs(2));
+        server.restart();
+        let [mut one_sync, mut other_sync] = [stack.start("sync", "sync"), stack.start("sync", "again")];
+        assert!(one_sync.child.wait().is_ok() && other_sync.child.wait().is_ok());
+    }
+    stack.slow(Duration::ZERO);
+    let [one, other] = &daemons;
+    until("a sync", || stack.start("sync", "sync").child.wait().unwrap().success(), &[one, other]);
+    until("the rest", || stack.is_complete(), &[one, other]);
+    assert_eq!(stack.digest(), left_alone);
+    for daemon in &mut daemons {
+        assert!(daemon.child.try_wait().unwrap().is_none(), "it ended: {}", daemon.log());
+        assert_eq!(daemon.end().code(), Some(0), "{}", daemon.log());
+    }
+}
+
+#[test]
 fn what_is_wrong_is_told_once_and_so_is_its_end() {
     let file = folder();
     let stack = Stack::new(1, sqlite_in(file.path()));

@@ -165,6 +165,7 @@ impl Store {
     ) -> Result<Landed, StoreError> {
         let ranks: Vec<Rank> = page.records.iter().map(|record| Rank::of(record, page.observed_at)).collect();
         let mut tx = self.begin().await?;
+        tx.continues(page).await?;
         let mut landed = Landed {
             fetched: (page.records.len() + page.rejects.len()) as u64,
             rejected: page.rejects.len() as u64,

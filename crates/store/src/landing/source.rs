@@ -131,6 +131,7 @@ impl Tx {
             source,
             stream: "",
             part: "",
+            after: None,
             observed_at: self.last_observed().await?.unwrap_or_default(),
             records: &[],
             rejects: &[],

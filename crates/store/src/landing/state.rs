@@ -66,6 +66,15 @@ impl Store {
 }
 
 impl Tx {
+    /// Fails if the stream does not stand where the page goes on from.
+    pub(super) async fn continues(&mut self, page: &Landing<'_>) -> Result<(), StoreError> {
+        let Some(after) = page.after else { return Ok(()) };
+        let sql = "select resume from stream_state where source = $1 and stream = $2 and part = $3";
+        let rows = self.fetch(sql, &[page.source.0.into(), page.stream.into(), page.part.into()]).await?;
+        let stands = rows.first().map(|row| row.opt_text(0)).transpose()?.flatten();
+        if stands.as_deref() == Some(after) { Ok(()) } else { Err(StoreError::Forgotten) }
+    }
+
     /// What a page in the middle of a span adds to the stream's state; nothing at its end.
     pub(super) async fn further(&mut self, page: &Landing<'_>) -> Result<Vec<Insert<'static>>, StoreError> {
         let Next::More { span, resume } = page.next else { return Ok(Vec::new()) };

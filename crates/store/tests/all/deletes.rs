@@ -52,6 +52,7 @@ async fn what_landed_since_the_span_began_is_not_deleted() {
             source: pages.source,
             stream: "contacts",
             part: "",
+            after: None,
             observed_at: Time(25),
             records: &[Incoming {
                 stream: "companies",

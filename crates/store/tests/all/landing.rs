@@ -2,7 +2,8 @@
 
 use tributary_core::Time;
 use tributary_store::landing::{Incoming, Landed, Next, State};
-use tributary_store::testkit::stores;
+use tributary_store::testkit::{OwnPostgres, stores};
+use tributary_store::{Store, StoreError};
 
 use crate::pages::{Pages, contents, name, names, said};
 
@@ -126,6 +127,7 @@ async fn a_page_that_fails_leaves_nothing_and_the_state_where_it_was() {
             source: pages.source,
             stream: "companies",
             part: "",
+            after: None,
             observed_at: Time(20),
             records: &[Incoming {
                 stream: "companies",
@@ -277,4 +279,59 @@ async fn a_source_keeps_its_connector() {
         let error = store.register_source("crm", "another", "{}", "1").await.unwrap_err().to_string();
         assert!(error.contains("filled by connector `fake`"), "{} {error}", store.kind);
     }
+}
+
+#[tokio::test]
+async fn a_page_lands_only_where_the_one_before_it_did() {
+    for store in stores().await {
+        let mut pages = Pages::new(&store).await;
+        pages.next = Next::More { span: "since", resume: "r1" };
+        pages.land(1, &[("1", None, Some("a"))]).await;
+        for after in ["r0", "r2"] {
+            pages.after = Some(after);
+            let refused = pages.try_land(2, &[("2", None, Some("b"))]).await;
+            assert!(matches!(refused, Err(StoreError::Forgotten)), "{} {refused:?}", store.kind);
+        }
+        pages.after = Some("r1");
+        pages.next = Next::Done { cursor: Some("c") };
+        pages.land(3, &[("2", None, Some("b"))]).await;
+        assert_eq!(store.record_count().await.unwrap(), 2, "{}", store.kind);
+        // The span is over: nothing goes on from there.
+        assert!(matches!(pages.try_land(4, &[]).await, Err(StoreError::Forgotten)), "{}", store.kind);
+    }
+}
+
+#[tokio::test]
+async fn what_a_dying_server_forgot_is_pulled_again_and_not_passed_over() {
+    let server = OwnPostgres::start();
+    let mut forgotten = 0;
+    for round in 0..5 {
+        let store = Store::open(&server.url()).await.unwrap();
+        let part = round.to_string();
+        let ids = [format!("{round} one"), format!("{round} other")];
+        let page =
+            |id| [Incoming { stream: "companies", id, stamp: None, body: Some(&b"a"[..]), origin: None }];
+        let mut pages = Pages::new(&store).await;
+        pages.part = &part;
+        pages.next = Next::More { span: "since", resume: "r1" };
+        server.keep();
+        pages.land_records(1, &page(&ids[0])).await.unwrap();
+        server.kill();
+        server.restart();
+        pages.after = Some("r1");
+        pages.next = Next::Done { cursor: Some("c") };
+        match pages.land_records(2, &page(&ids[1])).await {
+            Ok(_) => {}
+            Err(StoreError::Forgotten) => {
+                forgotten += 1;
+                pages.after = None;
+                for id in &ids {
+                    pages.land_records(2, &page(id)).await.unwrap();
+                }
+            }
+            Err(error) => panic!("{error}"),
+        }
+        assert_eq!(store.record_count().await.unwrap(), 2 * (round + 1));
+    }
+    assert!(forgotten > 0, "the server forgot nothing: this test shows nothing");
 }

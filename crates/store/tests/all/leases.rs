@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tributary_core::Time;
-use tributary_store::testkit::{TestStore, stores};
+use tributary_store::testkit::{OwnPostgres, TestStore, stores};
 use tributary_store::work::{Lease, Taken};
 use tributary_store::{Store, StoreError};
 
@@ -100,4 +100,18 @@ async fn a_write_that_waits_for_another_sees_that_its_lease_is_gone() {
         assert_ne!(is_refused, is_paused);
         other.close().await;
     }
+}
+
+#[tokio::test]
+async fn a_server_that_crashes_forgets_no_lease() {
+    let server = OwnPostgres::start();
+    let store = Store::open(&server.url()).await.unwrap();
+    let first = taken(&store, Duration::from_micros(1)).await.expect("nobody has it");
+    server.kill();
+    server.restart();
+    let store = Store::open(&server.url()).await.unwrap();
+    let second = taken(&store, LONG).await.expect("it ran out");
+    // Were it the same number, both might write.
+    assert!(matches!(store.under(&first).ask("crm", Time(1)).await, Err(StoreError::LeaseLost)));
+    store.under(&second).ask("crm", Time(2)).await.expect("it is held");
 }

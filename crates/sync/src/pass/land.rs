@@ -124,6 +124,7 @@ impl Pass<'_> {
             source: self.key,
             stream: task.stream,
             part: &task.part.0,
+            after: task.resume.as_ref().map(|resume| resume.0.as_str()),
             observed_at: (self.options.now)(),
             records: &records,
             rejects: &rejects,

@@ -193,7 +193,8 @@ impl<'p, 'a> Reading<'p, 'a> {
     /// page in vain, not two. Where asking costs nothing, the next page is read meanwhile.
     async fn span(&mut self, task: &Task, span: &'static str) -> Result<(), Halt> {
         let (pass, source) = (self.pass, self.source);
-        let mut page = self.patiently(|| source.pull(task)).await?;
+        let mut task = task.clone();
+        let mut page = self.patiently(|| source.pull(&task)).await?;
         let mut met: BTreeSet<String> = task.resume.iter().map(|resume| resume.0.clone()).collect();
         loop {
             let more = match &page.next {
@@ -213,7 +214,7 @@ impl<'p, 'a> Reading<'p, 'a> {
                     _ => None,
                 }
             };
-            let (landed, ahead) = futures::join!(pass.land(task, span, &page), ahead);
+            let (landed, ahead) = futures::join!(pass.land(&task, span, &page), ahead);
             let (landed, asks) = landed?;
             let mut so_far = landed;
             if let Some(report) = self.read.reports.last_mut() {
@@ -233,7 +234,7 @@ impl<'p, 'a> Reading<'p, 'a> {
             if let Some(error) = asks {
                 return Err(Halt::Store(error));
             }
-            self.read.findings.extend(land::balance(task, page.counted)?);
+            self.read.findings.extend(land::balance(&task, page.counted)?);
             let is_first_read = matches!(task.span, Span::Since(None));
             if more.is_some()
                 && is_first_read
@@ -241,10 +242,11 @@ impl<'p, 'a> Reading<'p, 'a> {
             {
                 return Err(Halt::Later);
             }
-            page = match (ahead, &more) {
-                (Some(page), _) => page?,
-                (None, Some(task)) => self.patiently(|| source.pull(task)).await?,
-                (None, None) => return Ok(()),
+            let Some(next) = more else { return Ok(()) };
+            task = next;
+            page = match ahead {
+                Some(page) => page?,
+                None => self.patiently(|| source.pull(&task)).await?,
             };
         }
     }
