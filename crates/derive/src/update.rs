@@ -131,9 +131,8 @@ async fn parts(
     let cluster_of: HashMap<i64, i64> = members.into_iter().collect();
     let part = |mut records: Vec<i64>| {
         records.dedup();
-        let clusters: BTreeSet<i64> =
-            records.iter().filter_map(|record| cluster_of.get(record)).copied().collect();
-        Part { records, clusters: clusters.into_iter().collect() }
+        let known = records.iter().filter_map(|record| Some((*record, *cluster_of.get(record)?)));
+        Part { clustered: known.collect(), records }
     };
     Ok(grouping.clusters().into_values().map(part).collect())
 }
@@ -156,7 +155,7 @@ pub async fn rebuild(store: &Store, rules: &Rules, progress: Progress<'_>) -> Re
         }
         run.replace_loose(&[], &loose).await?;
     }
-    let parts = grouping.clusters().into_values().map(|records| Part { records, clusters: Vec::new() });
+    let parts = grouping.clusters().into_values().map(|records| Part { records, clustered: Vec::new() });
     let mut summary = Summary { rebuilt: true, ..Summary::default() };
     let (fresh, gone) = resolve(&mut run, parts.collect(), rules, &mut summary, progress).await?;
     summary.chunks = lay(&mut run, &gone, &fresh).await?;
@@ -237,10 +236,11 @@ fn sorted(book: &Book) -> Book {
     out
 }
 
-/// Records that hang together, and the clusters that they were in: no other has anything to do with them.
+/// Records that hang together: with those of other clusters than theirs they have nothing to do.
 struct Part {
     records: Vec<i64>,
-    clusters: Vec<i64>,
+    /// Those that were in a cluster before, each with it.
+    clustered: Vec<(i64, i64)>,
 }
 
 /// Finds the clusters of every part and writes their rows. Returns their entries, and the keys of those before.
@@ -256,19 +256,28 @@ async fn resolve(
     let given = Arc::new((readable(run.names().await?), rules.clone()));
     let total: u64 = parts.iter().map(|part| part.records.len() as u64).sum();
     let (mut fresh, mut gone) = (Book::default(), BTreeSet::new());
+    let mut unused = run.unused_keys().await?;
     let mut batches = batches(parts).into_iter();
     let mut next = read(run, batches.next()).await?;
     while let Some((facts, before)) = next {
-        let (given, size) = (Arc::clone(&given), facts.len() as u64);
-        let work = spawn_blocking(move || work_out(facts, &given.0, &given.1, fresh));
-        next = read(run, batches.next()).await?;
-        let rows;
-        (rows, fresh) = work.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
-        summary.touches += rows.iter().map(|rows| rows.touches.len() as u64).sum::<u64>();
-        summary.clusters += rows.len() as u64;
-        summary.records += size;
+        let given = Arc::clone(&given);
+        summary.records += facts.len() as u64;
         gone.extend(before.entries());
-        run.replace(before, rows).await?;
+        let work = spawn_blocking(move || {
+            let rows = work_out(facts, &given.0, &given.1);
+            for rows in &rows {
+                chunks::append(&mut fresh, rows);
+            }
+            let counts = (rows.len(), rows.iter().map(|rows| rows.touches.len()).sum::<usize>());
+            (counts, before.changes(rows, &mut unused), fresh, unused)
+        });
+        next = read(run, batches.next()).await?;
+        let ((clusters, touches), changes);
+        ((clusters, touches), changes, fresh, unused) =
+            work.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+        summary.clusters += clusters as u64;
+        summary.touches += touches as u64;
+        run.write(changes).await?;
         progress(summary.records, total);
     }
     Ok((fresh, gone))
@@ -281,7 +290,7 @@ fn batches(parts: Vec<Part>) -> Vec<Part> {
         match out.last_mut() {
             Some(last) if last.records.len() < BATCH => {
                 last.records.extend(part.records);
-                last.clusters.extend(part.clusters);
+                last.clustered.extend(part.clustered);
             }
             _ => out.push(part),
         }
@@ -295,30 +304,20 @@ async fn read(
     batch: Option<Part>,
 ) -> Result<Option<(Vec<RecordFacts>, Before)>, DeriveError> {
     let Some(batch) = batch else { return Ok(None) };
-    Ok(Some((run.facts_of(&batch.records).await?, run.before(&batch.clusters).await?)))
+    Ok(Some((run.facts_of(&batch.records).await?, run.before(&batch.clustered).await?)))
 }
 
-/// The rows of the clusters of some records, and a book with their entries behind the others.
-fn work_out(
-    records: Vec<RecordFacts>,
-    names: &Names,
-    rules: &Rules,
-    mut book: Book,
-) -> (Vec<ClusterRows>, Book) {
+/// The rows of the clusters of some records.
+fn work_out(records: Vec<RecordFacts>, names: &Names, rules: &Rules) -> Vec<ClusterRows> {
     let mut grouping = Grouping::default();
     let mut facts = HashMap::new();
     for record in records {
         grouping.add(record.record, terms::of_facts(&record.source, &record.facts, rules).binding);
         facts.insert(record.record, record);
     }
-    let mut rows = Vec::new();
-    for members in grouping.clusters().into_values() {
-        let records: Vec<RecordFacts> = members.iter().filter_map(|id| facts.remove(id)).collect();
-        let resolved = cluster::resolve(&records, names, rules);
-        chunks::append(&mut book, &resolved);
-        rows.push(resolved);
-    }
-    (rows, book)
+    let groups = grouping.clusters().into_values();
+    let members = groups.map(|ids| ids.iter().filter_map(|id| facts.remove(id)).collect::<Vec<_>>());
+    members.map(|records| cluster::resolve(&records, names, rules)).collect()
 }
 
 /// What links records.

@@ -3,25 +3,26 @@
 //! Rows name each other by content hash; the small integer keys inside the tables are given here. Not responsible
 //! for what the rows say: that is `derive`.
 
+mod changes;
 mod rows;
 mod tables;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeSet;
 
-use tributary_core::fact::{Direction, NameOf, Outcome, Silent};
-use tributary_core::id::{AccountId, Hash, PersonId};
-use tributary_core::time::Time;
+use tributary_core::fact::NameOf;
 
-use crate::db::{Row, Tx, Value};
+use crate::db::{Insert, Row, Tx, Value};
 use crate::facts::RecordFacts;
 use crate::{Store, StoreError};
+use changes::{KEYED, int, text};
+use tables::TABLES;
 
+pub use changes::{Changes, UnusedKeys};
 pub use rows::{
     Account, ClaimRow, ClusterRows, Deal, Finding, Identifier, Loose, Member, NameRow, Person, RateRow,
     SpendRow, Touch,
 };
 pub use tables::Before;
-use tables::{Keys, Rows, TABLES};
 
 /// One run of deriving: a transaction that ends in [`finish`](Self::finish), or in nothing.
 pub struct Derivation {
@@ -89,159 +90,45 @@ impl Derivation {
         self.pairs_in("member", "record", "cluster", clusters).await
     }
 
-    /// The rows of some clusters, as they are.
-    pub async fn before(&mut self, clusters: &[i64]) -> Result<Before, StoreError> {
+    /// The rows of some clusters, as they are; of which their records are known, each with its cluster after it.
+    pub async fn before(&mut self, records: &[(i64, i64)]) -> Result<Before, StoreError> {
+        let clusters: BTreeSet<i64> = records.iter().map(|(_, cluster)| *cluster).collect();
+        let clusters: Vec<i64> = clusters.into_iter().collect();
         let mut rows = Vec::with_capacity(TABLES.len());
         for table in &TABLES {
-            rows.push(table.rows_of(&mut self.tx, clusters).await?);
+            rows.push(match table.name {
+                "member" => {
+                    records.iter().map(|(record, cluster)| vec![int(*record), int(*cluster)]).collect()
+                }
+                _ => table.rows_of(&mut self.tx, &clusters).await?,
+            });
         }
         Ok(Before(rows))
     }
 
-    /// Writes the rows of some clusters in place of those of the clusters that they were made of. A row that says the
-    /// same as before stays as it is, so that little is written where little changed.
-    pub async fn replace(&mut self, before: Before, clusters: Vec<ClusterRows>) -> Result<(), StoreError> {
-        let mut new = self.rows(&before, clusters).await?;
-        // Nothing goes in before what is in its way is out.
-        let mut rest = before.0.into_iter();
-        for (table, new) in TABLES.iter().zip(&mut new) {
-            let stale = table.keep_changed(rest.next().unwrap_or_default(), new);
-            self.tx.delete_in(table.name, table.key, &stale).await?;
+    /// The keys that rows get which were not there before.
+    pub async fn unused_keys(&mut self) -> Result<UnusedKeys, StoreError> {
+        let mut unused = UnusedKeys::default();
+        for (key, table) in unused.0.iter_mut().zip(KEYED) {
+            *key = self.tx.next_ids(table, 1).await?;
         }
-        for (table, new) in TABLES.iter().zip(new) {
-            let columns: Vec<&str> = table.columns.iter().map(|(column, _)| *column).collect();
-            self.tx.insert_rows(table.name, &columns, new).await?;
-        }
-        Ok(())
+        Ok(unused)
     }
 
-    /// The rows of some clusters by table, under the keys that they have if they were there before.
-    async fn rows(&mut self, before: &Before, clusters: Vec<ClusterRows>) -> Result<Vec<Rows>, StoreError> {
-        let mut keys = [Keys::default(), Keys::default(), Keys::default(), Keys::default()];
-        for (keys, name) in keys.iter_mut().zip(["account", "person", "deal", "touch"]) {
-            keys.known = before.table(name).map(|(table, rows)| table.keys(rows)).unwrap_or_default();
-            keys.next = self.tx.next_ids(name, 1).await?;
+    /// Writes what is to change of some clusters' rows.
+    pub async fn write(&mut self, changes: Changes) -> Result<(), StoreError> {
+        // Nothing goes in before what is in its way is out.
+        for (table, stale) in TABLES.iter().zip(&changes.stale) {
+            self.tx.delete_in(table.name, table.key, stale).await?;
         }
-        let [account_keys, person_keys, deal_keys, touch_keys] = &mut keys;
-        let mut out = Batches::default();
-        for rows in clusters {
-            let cluster = rows.cluster;
-            let mut accounts = HashMap::new();
-            let mut people = HashMap::new();
-            out.term.extend(rows.binding.iter().map(|term| vec![int(*term), int(cluster)]));
-            out.depends.extend(rows.naming.iter().map(|term| vec![int(*term), int(cluster)]));
-            out.member.extend(rows.records.iter().map(|record| vec![int(*record), int(cluster)]));
-            for row in rows.accounts {
-                let account_id = account_keys.of(row.id.0);
-                accounts.insert(row.id, account_id);
-                out.account.push(vec![
-                    int(account_id),
-                    int(cluster),
-                    bytes(row.id.0),
-                    Value::from(row.key),
-                    text(row.name),
-                    text(row.domain),
-                    text(row.owner),
-                    json(&row.attributes),
-                ]);
-            }
-            let place = |id: Option<AccountId>| {
-                id.and_then(|id| accounts.get(&id).copied()).map_or(Value::Int(None), int)
-            };
-            for row in rows.people {
-                let person_id = person_keys.of(row.id.0);
-                people.insert(row.id, person_id);
-                out.person.push(vec![
-                    int(person_id),
-                    int(cluster),
-                    bytes(row.id.0),
-                    Value::from(row.key),
-                    place(row.account),
-                    place(row.lead_account),
-                    text(row.name),
-                    text(row.email),
-                    text(row.title),
-                    text(row.role),
-                    text(row.seniority),
-                    time(row.created_at),
-                    int(i64::from(row.is_internal)),
-                ]);
-            }
-            let who = |id: PersonId| people.get(&id).copied().map_or(Value::Int(None), int);
-            for row in rows.identifiers {
-                out.identifier.push(vec![
-                    int(cluster),
-                    Value::from(row.kind),
-                    Value::from(row.value),
-                    who(row.person),
-                    Value::from(row.reason),
-                    int(row.record),
-                ]);
-            }
-            for row in rows.deals {
-                let deal_id = deal_keys.of(row.id.0);
-                out.deal.push(vec![
-                    int(deal_id),
-                    int(cluster),
-                    bytes(row.id.0),
-                    Value::from(row.key),
-                    place(row.account),
-                    text(row.name),
-                    row.amount.map_or(Value::Int(None), |money| int(money.minor)),
-                    text(row.amount.map(|money| money.currency.to_string())),
-                    time(row.created_at),
-                    time(row.closed_at),
-                    Value::from(outcome_text(row.outcome).to_owned()),
-                    text(row.stage),
-                    text(row.owner),
-                    text(row.pipeline),
-                    json(&row.attributes),
-                    int(row.record),
-                ]);
-                out.stage_entry.extend(
-                    row.stages
-                        .into_iter()
-                        .map(|(stage, at)| vec![int(cluster), int(deal_id), Value::from(stage), int(at.0)]),
-                );
-                out.committee.extend(row.committee.into_iter().map(|member| {
-                    let primary = int(i64::from(member.is_primary));
-                    vec![int(cluster), int(deal_id), who(member.person), text(member.role), primary]
-                }));
-            }
-            for row in rows.touches {
-                let touch_id = touch_keys.of(row.id.0);
-                out.touch.push(vec![
-                    int(touch_id),
-                    int(cluster),
-                    bytes(row.id.0),
-                    int(row.at.0),
-                    place(row.account),
-                    row.person.map_or(Value::Int(None), &who),
-                    Value::from(row.kind),
-                    Value::from(direction_text(row.direction).to_owned()),
-                    text(row.channel),
-                    Value::from(row.channel_rule),
-                    text(row.campaign),
-                    text(row.content),
-                    Value::from(row.team),
-                    text(row.actor),
-                    Value::from(row.source),
-                    int(i64::from(row.weight)),
-                    text(row.silent.map(|silent| silent_text(silent).to_owned())),
-                    row.cost.map_or(Value::Int(None), |money| int(money.minor)),
-                    text(row.cost.map(|money| money.currency.to_string())),
-                    int(row.records.first().copied().unwrap_or_default()),
-                    int(row.records.len() as i64),
-                ]);
-                out.evidence.extend(
-                    row.records.iter().skip(1).map(|record| vec![int(cluster), int(touch_id), int(*record)]),
-                );
-            }
-            for row in rows.findings {
-                out.finding.push(vec![int(cluster), Value::from(row.code), Value::from(row.message)]);
-            }
-        }
-        Ok(out.by_table())
+        let columns = TABLES.map(|table| table.columns.iter().map(|(column, _)| *column).collect::<Vec<_>>());
+        let inserts = TABLES.iter().zip(&columns).zip(changes.fresh).map(|((table, columns), rows)| Insert {
+            table: table.name,
+            columns,
+            rows,
+            conflict: "",
+        });
+        self.tx.insert(inserts.collect()).await
     }
 
     /// Replaces the names, spend, claims and rates that some records say.
@@ -365,63 +252,6 @@ impl Derivation {
     }
 }
 
-/// Rows by table, written together.
-#[derive(Default)]
-struct Batches {
-    term: Rows,
-    depends: Rows,
-    member: Rows,
-    account: Rows,
-    person: Rows,
-    identifier: Rows,
-    deal: Rows,
-    stage_entry: Rows,
-    committee: Rows,
-    touch: Rows,
-    evidence: Rows,
-    finding: Rows,
-}
-
-impl Batches {
-    /// In the order of [`TABLES`].
-    fn by_table(self) -> Vec<Rows> {
-        vec![
-            self.term,
-            self.depends,
-            self.member,
-            self.account,
-            self.person,
-            self.identifier,
-            self.deal,
-            self.stage_entry,
-            self.committee,
-            self.touch,
-            self.evidence,
-            self.finding,
-        ]
-    }
-}
-
-fn int(number: i64) -> Value {
-    Value::Int(Some(number))
-}
-
-fn text(text: Option<String>) -> Value {
-    Value::Text(text)
-}
-
-fn bytes(hash: Hash) -> Value {
-    Value::from(hash)
-}
-
-fn time(time: Option<Time>) -> Value {
-    time.map_or(Value::Int(None), |time| int(time.0))
-}
-
-fn json(attributes: &BTreeMap<String, String>) -> Value {
-    Value::from(serde_json::to_string(attributes).unwrap_or_default())
-}
-
 fn name_row(row: &Row) -> Result<NameRow, StoreError> {
     Ok(NameRow {
         record: row.int(0)?,
@@ -442,28 +272,5 @@ fn name_text(of: NameOf) -> &'static str {
         NameOf::Rep => "rep",
         NameOf::Stage => "stage",
         NameOf::Campaign => "campaign",
-    }
-}
-
-fn outcome_text(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Open => "open",
-        Outcome::Won => "won",
-        Outcome::Lost => "lost",
-    }
-}
-
-fn direction_text(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Inbound => "inbound",
-        Direction::Outbound => "outbound",
-    }
-}
-
-fn silent_text(silent: Silent) -> &'static str {
-    match silent {
-        Silent::Machine => "machine",
-        Silent::Internal => "internal",
-        Silent::Weightless => "weightless",
     }
 }

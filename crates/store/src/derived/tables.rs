@@ -245,20 +245,3 @@ impl Before {
         out
     }
 }
-
-/// The small keys of rows that hashes name.
-#[derive(Default)]
-pub(super) struct Keys {
-    pub(super) known: HashMap<Hash, i64>,
-    pub(super) next: i64,
-}
-
-impl Keys {
-    /// The key of a row: the one it had, or the next.
-    pub(super) fn of(&mut self, hash: Hash) -> i64 {
-        *self.known.entry(hash).or_insert_with(|| {
-            self.next += 1;
-            self.next - 1
-        })
-    }
-}
