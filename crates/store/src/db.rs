@@ -180,7 +180,9 @@ async fn sqlite_pool(options: &SqliteConnectOptions, most: u32) -> Result<Sqlite
         let pool = SqlitePoolOptions::new()
             .acquire_timeout(PATIENCE)
             .acquire_slow_threshold(PATIENCE)
-            .max_connections(most);
+            .max_connections(most)
+            // SQLite rolls back by itself when the disk is full, and sqlx still believes in a transaction.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }));
         match pool.connect_with(options.clone()).await {
             Err(error) if is_busy(&error) && start.elapsed() < BUSY => {
                 let waited = tokio::task::spawn_blocking(|| std::thread::sleep(BUSY / 1_000)).await;

@@ -367,6 +367,50 @@ fn a_postgres_that_is_killed_and_comes_back_costs_time_alone() {
     }
 }
 
+/// A disk of one MiB, which somebody makes larger once the daemon has filled it. What the store became is kept.
+const SMALL_DISK: &str = "
+    set -e
+    mount -t tmpfs -o size=1m none small
+    \"$TRIBUTARY\" serve 2>daemon.log & daemon=$!
+    for i in $(seq 600); do grep -q 'disk is full' daemon.log && break; sleep 0.1; done
+    \"$TRIBUTARY\" status >full.txt
+    mount -o remount,size=64m none small
+    \"$TRIBUTARY\" sync
+    for i in $(seq 600); do
+        \"$TRIBUTARY\" status --format json >status.json
+        grep -q '\"unfinished\":\\[\\]' status.json && grep -q '\"pending\":0' status.json && break
+        sleep 0.1
+    done
+    kill $daemon
+    wait $daemon
+    cp small/tributary.db kept.db";
+
+#[test]
+fn a_full_disk_loses_nothing_and_once_there_is_room_the_daemon_goes_on() {
+    let left_alone = {
+        let file = folder();
+        let stack = Stack::new(1, sqlite_in(file.path()));
+        assert!(stack.start("sync", "sync").child.wait().unwrap().success());
+        stack.digest()
+    };
+    let mut stack = Stack::new(1, "sqlite:small/tributary.db".to_owned());
+    std::fs::create_dir(stack.folder.path().join("small")).unwrap();
+    // A file system of its own, which needs no rights but those over the user's own processes.
+    let mut script = Command::new("unshare");
+    let script = script.args(["--map-root-user", "--mount", "sh", "-c", SMALL_DISK]).stdin(Stdio::null());
+    let script = script.current_dir(stack.folder.path()).env("TRIBUTARY", env!("CARGO_BIN_EXE_tributary"));
+    let token = SimulatedHubSpot::secrets()["token"].expose_secret().to_owned();
+    let ran = script.env("HUBSPOT_TOKEN", token).env_remove("TRIBUTARY_LOG").output().unwrap();
+    let text = |name: &str| std::fs::read_to_string(stack.folder.path().join(name)).unwrap_or_default();
+    let said = || format!("{}\n{}", String::from_utf8_lossy(&ran.stderr), text("daemon.log"));
+    assert!(ran.status.success(), "{}", said());
+    let full = "the disk is full: nothing of the last step was kept; free some space";
+    assert!(text("daemon.log").contains(full), "{}", said());
+    assert!(text("full.txt").contains("never read to the end: contacts"), "{}", text("full.txt"));
+    stack.store = sqlite_in(stack.folder.path()).replace("tributary.db", "kept.db");
+    assert_eq!(stack.digest(), left_alone, "{}", said());
+}
+
 #[test]
 fn what_is_wrong_is_told_once_and_so_is_its_end() {
     let file = folder();
