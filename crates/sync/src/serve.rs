@@ -95,8 +95,11 @@ impl ScheduledSource {
     /// When a stream is due, and when the daemon should look again if it is not.
     fn due(&self, stream: &'static str, standing: Option<&Standing>, now: Time) -> Option<Time> {
         let schedule = self.streams.get(stream).or(self.schedule.as_ref())?;
-        let known = standing.and_then(|standing| standing.streams.get(stream)).copied().unwrap_or_default();
-        let StreamStanding { tried_at, is_incomplete, .. } = known;
+        let known = standing.and_then(|standing| standing.streams.get(stream)).copied();
+        // Of a stream without any part nothing is noted: it was tried when the others were.
+        let others = || standing?.streams.values().filter_map(|it| it.tried_at).max();
+        let StreamStanding { tried_at, is_incomplete, .. } =
+            known.unwrap_or_else(|| StreamStanding { tried_at: others(), ..StreamStanding::default() });
         // A run that was cut off goes on; one that failed, or left a stream out, waits for its time.
         let was_cut_off =
             standing.is_some_and(|it| matches!(it.outcome.as_str(), "partly" | "interrupted" | "running"));

@@ -241,6 +241,11 @@ fn a_changed_configuration_is_read_and_a_wrong_one_is_not() {
         status.stdout.contains("\"source\":\"more\",\"stream\":\"accounts\",\"records\":1")
     };
     until("the new source", accounts, &[&daemon]);
+    let ended = || daemon.log().matches("sync ended source=\"more\"").count();
+    until("its end", || ended() > 0, &[&daemon]);
+    // Of most streams it has no file: they are due when the others are.
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(ended(), 1, "{}", daemon.log());
     assert_eq!(daemon.end().code(), Some(0));
 }
 

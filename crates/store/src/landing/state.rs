@@ -189,6 +189,8 @@ fn state(
         swept_at.map(|at| at.0).into(),
         open.and(page.progress).map(|(done, _)| done as i64).into(),
         open.and(page.progress).map(|(_, total)| total as i64).into(),
+        // Of a part that was not known; of the others the run has noted it.
+        page.observed_at.0.into(),
     ];
     Insert {
         table: "stream_state",
@@ -207,6 +209,7 @@ fn state(
             "swept_at",
             "done",
             "total",
+            "tried_at",
         ],
         rows: vec![row],
         conflict: "on conflict (source, stream, part) do update set \

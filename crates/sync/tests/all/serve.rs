@@ -122,6 +122,20 @@ async fn a_source_is_pulled_at_once_then_whenever_it_is_due() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_of_which_there_is_nothing_is_tried_with_the_others() {
+    let clock = clock();
+    let (store, vendor) = (sqlite().await, Vendor::with(3));
+    vendor.world().partless = Some(OWNERS);
+    let daemon = Daemon::start(&store, plan(&clock, vec![scheduled(&vendor, "crm", Some(every(15)))]));
+    sleep(MINUTE * 61).await;
+    assert_eq!(daemon.seen.count("crm"), 5);
+    vendor.world().partless = None;
+    sleep(MINUTE * 16).await;
+    daemon.stop().await;
+    assert_eq!(count(&store, OWNERS).await, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_downtime_of_days_a_source_is_pulled_once() {
     let clock = clock();
     let (store, vendor) = (sqlite().await, Vendor::with(3));

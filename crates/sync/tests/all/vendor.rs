@@ -52,6 +52,8 @@ pub(crate) struct World {
     pub(crate) latency: Duration,
     /// … but for a stream that takes no time.
     pub(crate) fast: Option<&'static str>,
+    /// A stream of which it has no part.
+    pub(crate) partless: Option<&'static str>,
     /// Streams that may be read side by side; one if it is 0.
     pub(crate) at_once: usize,
     /// Calls on their way, and the most that ever were.
@@ -207,6 +209,11 @@ impl Connector for Vendor {
 impl Source for Vendor {
     async fn check(&self) -> Result<Vec<Finding>, Error> {
         Ok(Vec::new())
+    }
+
+    async fn parts(&self, stream: &Stream) -> Result<Vec<Part>, Error> {
+        let has_none = self.world().partless == Some(stream.name);
+        Ok(if has_none { Vec::new() } else { vec![Part::default()] })
     }
 
     fn at_once(&self) -> usize {
