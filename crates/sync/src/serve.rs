@@ -27,6 +27,8 @@ use crate::schedule::{Schedule, rest};
 
 /// How long the daemon waits for a store that does not answer.
 const STORE_REST: Duration = Duration::from_secs(5);
+/// How old what is known of the sources may be while none is due. Of hundreds it is the most that an idle daemon does.
+const KNOWN_FOR: Duration = Duration::from_secs(15);
 /// How often what came is worked out while sources are still being read.
 const DERIVE_EVERY: Duration = Duration::from_mins(1);
 /// How long work in hand may take once somebody stops the daemon; what lasts longer is begun again later.
@@ -198,6 +200,16 @@ struct InHand {
     is_asked_for: bool,
 }
 
+/// What the store said of the sources.
+struct Known {
+    at: Instant,
+    /// When the next source is due, unless people want something before.
+    next: Time,
+    wishes: Vec<(String, bool, Option<Time>)>,
+    standings: BTreeMap<String, Standing>,
+    planned: BTreeMap<String, Planned>,
+}
+
 struct Daemon {
     store: Store,
     plan: watch::Receiver<Arc<Plan>>,
@@ -209,6 +221,8 @@ struct Daemon {
     /// The passes in hand, by source.
     in_hand: HashMap<String, InHand>,
     derivation: JoinSet<Derived>,
+    /// How the sources stand and what is planned of them, as of some look.
+    known: Option<Arc<Known>>,
     /// Whether something came that is not worked out.
     is_stale: bool,
     derive_after: Instant,
@@ -231,6 +245,7 @@ impl Daemon {
             passes: JoinSet::new(),
             in_hand: HashMap::new(),
             derivation: JoinSet::new(),
+            known: None,
             // Rules may have changed, or an earlier process may have died before it worked things out.
             is_stale: true,
             derive_after: Instant::now(),
@@ -255,7 +270,10 @@ impl Daemon {
                 () = self.stop.cancelled() => {}
                 Some(ended) = self.passes.join_next() => self.pass_ended(&plan, ended).await,
                 Some(derived) = self.derivation.join_next() => self.derivation_ended(derived),
-                changed = self.plan.changed() => if changed.is_err() { return },
+                changed = self.plan.changed() => match changed {
+                    Ok(()) => self.known = None,
+                    Err(_) => return,
+                },
                 () = sleep_until(next) => {}
             }
         }
@@ -264,10 +282,14 @@ impl Daemon {
     /// Begins what is due, and says when to look again.
     async fn begin_due(&mut self, plan: &Plan) -> Result<Instant, StoreError> {
         let now = (plan.options.now)();
-        let (standings, planned) = (self.store.standings().await?, self.store.planned().await?);
-        let mut sources: Vec<&ScheduledSource> = plan.sources.iter().collect();
+        let (known, is_new) = self.know(plan, now).await?;
+        let Known { standings, planned, .. } = known.as_ref();
+        let look = Time(now.0 + plan.look_every.as_micros() as i64);
+        // Nothing is due and nothing in hand: there is nothing to go through.
+        let rests = !is_new && self.in_hand.is_empty();
+        let mut next = if rests { look.min(known.next) } else { look };
+        let mut sources: Vec<&ScheduledSource> = plan.sources.iter().filter(|_| !rests).collect();
         sources.sort_by_key(|source| Hash::of("turn", &[&self.name, &source.run.id]));
-        let mut next = Time(now.0 + plan.look_every.as_micros() as i64);
         for source in sources {
             let id = source.run.id.as_str();
             let planned = planned.get(id).cloned().unwrap_or_default();
@@ -306,6 +328,29 @@ impl Daemon {
         Ok(Instant::now() + wait.max(Duration::from_millis(1)))
     }
 
+    /// What the store says of the sources, and whether it said so just now: it is asked if one is due, or if people want
+    /// something else than they did.
+    async fn know(&mut self, plan: &Plan, now: Time) -> Result<(Arc<Known>, bool), StoreError> {
+        let wishes = self.store.wishes().await?;
+        if let Some(known) = &self.known
+            && known.at.elapsed() < KNOWN_FOR
+            && known.wishes == wishes
+            && now < known.next
+        {
+            return Ok((Arc::clone(known), false));
+        }
+        let (standings, planned) = (self.store.standings().await?, self.store.planned().await?);
+        let nothing = Planned::default();
+        let due = plan.sources.iter().map(|source| {
+            let id = &source.run.id;
+            let (due, next) = source.look(standings.get(id), planned.get(id).unwrap_or(&nothing), now);
+            if due.is_empty() { next } else { now }
+        });
+        let next = due.min().unwrap_or(Time::MAX);
+        let known = Arc::new(Known { at: Instant::now(), next, wishes, standings, planned });
+        Ok((Arc::clone(self.known.insert(known)), true))
+    }
+
     /// Begins a pass of some streams.
     fn begin(
         &mut self,
@@ -337,6 +382,7 @@ impl Daemon {
             return;
         };
         self.in_hand.remove(&source);
+        self.known = None;
         let report = match report {
             Ok(report) => report,
             Err(error) => {

@@ -39,6 +39,14 @@ impl Store {
         rows.iter().map(|row| Ok((row.text(0)?, Planned::read(row, 1)?))).collect()
     }
 
+    /// What people want: the sources that are paused, and those that somebody asked for, and when.
+    pub async fn wishes(&self) -> Result<Vec<(String, bool, Option<Time>)>, StoreError> {
+        let sql = "select source, is_paused, asked_at from agenda where is_paused = 1 or asked_at is not null \
+            order by source";
+        let rows = self.read().await?.fetch(sql, &[]).await?;
+        rows.iter().map(|row| Ok((row.text(0)?, row.int(1)? == 1, row.opt_int(2)?.map(Time)))).collect()
+    }
+
     /// Stops pulling a source until it is resumed; a run in hand goes on to its end.
     pub async fn pause(&self, source: &str) -> Result<(), StoreError> {
         self.plan(source, "is_paused = 1", &[]).await

@@ -117,7 +117,9 @@ async fn a_source_is_pulled_at_once_then_whenever_it_is_due() {
         // At 0, 15, 30, 45 and 60 minutes, each a look later than planned at most.
         assert_eq!(seen.count("crm"), 5, "{}: {:?}", store.kind, seen.ended.lock().unwrap());
         assert_eq!(count(&store, COMPANIES).await, 3);
-        assert_eq!(*seen.derived.lock().unwrap(), 6, "{}", store.kind);
+        // What lands while the rest is on its way may be worked out twice.
+        assert!(*seen.derived.lock().unwrap() >= 6, "{}", store.kind);
+        assert!(!store.has_dirty().await.unwrap(), "{}", store.kind);
     }
 }
 
