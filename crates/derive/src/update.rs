@@ -1,7 +1,7 @@
 //! The incremental and the full run over the store, which give the same bytes.
 //!
-//! Both end in the same step: remove some clusters, resolve some records anew, rewrite the chunks that changed.
-//! They differ only in which clusters those are.
+//! Both end in the same step: resolve the clusters of some records, write what of their rows is new, and lay their
+//! entries over the others. They differ only in which records those are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::resume_unwind;
@@ -268,13 +268,13 @@ async fn resolve(
             for rows in &rows {
                 chunks::append(&mut fresh, rows);
             }
-            let counts = (rows.len(), rows.iter().map(|rows| rows.touches.len()).sum::<usize>());
+            let counts = [rows.len(), rows.iter().map(|rows| rows.touches.len()).sum::<usize>()];
             (counts, before.changes(rows, &mut unused), fresh, unused)
         });
         next = read(run, batches.next()).await?;
-        let ((clusters, touches), changes);
-        ((clusters, touches), changes, fresh, unused) =
-            work.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+        let worked_out = work.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+        let ([clusters, touches], changes, book, keys) = worked_out;
+        (fresh, unused) = (book, keys);
         summary.clusters += clusters as u64;
         summary.touches += touches as u64;
         run.write(changes).await?;

@@ -225,7 +225,7 @@ impl Table {
     }
 }
 
-/// The rows of some clusters before they are worked out anew, in the order of [`TABLES`].
+/// The rows of some clusters before they are worked out anew, in the order of the tables.
 pub struct Before(pub(super) Vec<Rows>);
 
 impl Before {
