@@ -118,17 +118,14 @@ async fn parts(
     for (term, cluster) in of_terms {
         grouping.unite([Node::Term(term), Node::Cluster(cluster)]);
     }
-    for (record, cluster) in of_records {
-        let terms = said.get(&record).into_iter().flatten().map(|term| Node::Term(*term));
-        grouping.unite(terms.chain([Node::Cluster(cluster)]));
-    }
     for (record, cluster) in &members {
         grouping.add(*record, [Node::Cluster(*cluster)]);
     }
-    for (record, terms) in said {
-        grouping.add(*record, terms.iter().map(|term| Node::Term(*term)));
-    }
     let cluster_of: HashMap<i64, i64> = members.into_iter().collect();
+    for (record, terms) in said {
+        let before = cluster_of.get(record).map(|cluster| Node::Cluster(*cluster));
+        grouping.add(*record, terms.iter().map(|term| Node::Term(*term)).chain(before));
+    }
     let part = |mut records: Vec<i64>| {
         records.dedup();
         let known = records.iter().filter_map(|record| Some((*record, *cluster_of.get(record)?)));

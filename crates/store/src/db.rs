@@ -20,7 +20,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 use tributary_core::id::Hash;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, is_busy};
 use crate::work::Fence;
 pub(crate) use still::Still;
 pub(crate) use write::Insert;
@@ -191,13 +191,6 @@ async fn sqlite_pool(options: &SqliteConnectOptions, most: u32) -> Result<Sqlite
             done => return done,
         }
     }
-}
-
-/// Whether a connection of another process is in the way, for one of the reasons that SQLite has for it.
-fn is_busy(error: &sqlx::Error) -> bool {
-    const SQLITE_BUSY: u32 = 5;
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 impl Database {

@@ -118,12 +118,17 @@ impl From<sqlx::Error> for StoreError {
             Self::DiskFull(error)
         } else if code == "25006" || code == "42501" || text.contains("readonly database") {
             Self::ReadOnly(error)
-        } else if text.contains("database is locked") {
+        } else if is_busy(&error) {
             Self::Busy(error)
         } else {
             Self::Sql(error)
         }
     }
+}
+
+/// Whether a connection of another process is in the way, for whichever of the reasons that SQLite has for it.
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    error.to_string().contains("database is locked")
 }
 
 /// An address without its password.

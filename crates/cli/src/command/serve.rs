@@ -130,7 +130,7 @@ async fn reload(
     stop: CancellationToken,
 ) {
     let path: PathBuf = config_path(&global).to_owned();
-    // Not what it says: reading it every second costs a daemon of many sources more than all else it does when idle.
+    // Not what it says: reading it again and again costs a daemon of many sources more than all else it does when idle.
     let stamp = || {
         let found = std::fs::metadata(&path).ok()?;
         Some((found.ino(), found.len(), found.mtime(), found.mtime_nsec()))

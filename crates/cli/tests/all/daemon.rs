@@ -161,6 +161,14 @@ fn sqlite_in(folder: &Path) -> String {
     format!("sqlite:{}", folder.join("tributary.db").display())
 }
 
+/// What a store holds once a sync of so many vendors was left alone.
+fn left_alone(vendors: usize) -> String {
+    let file = folder();
+    let stack = Stack::new(vendors, sqlite_in(file.path()));
+    assert!(stack.start("sync", "sync").child.wait().unwrap().success());
+    stack.digest()
+}
+
 /// An address on each database, with what must outlive its use.
 fn stores() -> [(String, Option<TempDir>); 2] {
     let file = folder();
@@ -254,12 +262,7 @@ fn processes_killed_at_any_moment_leave_a_store_that_ends_as_one_that_was_left_a
     let mut dice = Dice::new(1, "kills", 0);
     let kills = std::env::var("SOAK_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
     for (store, _kept) in stores() {
-        let left_alone = {
-            let file = folder();
-            let stack = Stack::new(2, sqlite_in(file.path()));
-            assert!(stack.start("sync", "sync").child.wait().unwrap().success());
-            stack.digest()
-        };
+        let left_alone = left_alone(2);
         let stack = Stack::new(2, store);
         stack.slow(Duration::from_millis(20));
         let mut killed = 0;
@@ -282,12 +285,7 @@ fn processes_killed_at_any_moment_leave_a_store_that_ends_as_one_that_was_left_a
 
 #[test]
 fn of_three_daemons_on_one_postgres_one_dies_and_one_sleeps_and_nothing_is_lost_or_pulled_twice() {
-    let left_alone = {
-        let file = folder();
-        let stack = Stack::new(6, sqlite_in(file.path()));
-        assert!(stack.start("sync", "sync").child.wait().unwrap().success());
-        stack.digest()
-    };
+    let left_alone = left_alone(6);
     let stack = Stack::new(6, testkit::postgres_url());
     stack.slow(Duration::from_millis(150));
     let mut daemons: Vec<Process> = (0..3).map(|at| stack.serve(&format!("daemon-{at}"))).collect();
@@ -313,12 +311,7 @@ fn of_three_daemons_on_one_postgres_one_dies_and_one_sleeps_and_nothing_is_lost_
 
 #[test]
 fn a_postgres_that_drops_its_connections_again_and_again_costs_time_alone() {
-    let left_alone = {
-        let file = folder();
-        let stack = Stack::new(2, sqlite_in(file.path()));
-        assert!(stack.start("sync", "sync").child.wait().unwrap().success());
-        stack.digest()
-    };
+    let left_alone = left_alone(2);
     let url = testkit::postgres_url();
     let stack = Stack::new(2, format!("{url}&application_name=dropped"));
     stack.slow(Duration::from_millis(50));
@@ -340,12 +333,7 @@ fn a_postgres_that_drops_its_connections_again_and_again_costs_time_alone() {
 
 #[test]
 fn a_postgres_that_is_killed_and_comes_back_costs_time_alone() {
-    let left_alone = {
-        let file = folder();
-        let stack = Stack::new(2, sqlite_in(file.path()));
-        assert!(stack.start("sync", "sync").child.wait().unwrap().success());
-        stack.digest()
-    };
+    let left_alone = left_alone(2);
     let server = testkit::OwnPostgres::start();
     let stack = Stack::new(2, server.url());
     stack.slow(Duration::from_millis(50));
@@ -392,12 +380,7 @@ const SMALL_DISK: &str = "
 
 #[test]
 fn a_full_disk_loses_nothing_and_once_there_is_room_the_daemon_goes_on() {
-    let left_alone = {
-        let file = folder();
-        let stack = Stack::new(1, sqlite_in(file.path()));
-        assert!(stack.start("sync", "sync").child.wait().unwrap().success());
-        stack.digest()
-    };
+    let left_alone = left_alone(1);
     let mut stack = Stack::new(1, "sqlite:small/tributary.db".to_owned());
     std::fs::create_dir(stack.folder.path().join("small")).unwrap();
     // A file system of its own, which needs no rights but those over the user's own processes.
