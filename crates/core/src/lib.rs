@@ -7,6 +7,7 @@ pub mod fact;
 pub mod id;
 pub mod money;
 pub mod time;
+pub mod wide;
 
 pub use book::Book;
 pub use fact::Fact;

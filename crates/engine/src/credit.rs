@@ -278,6 +278,7 @@ impl Grouped<'_> {
                 let known = Known {
                     until: asks_milestones.then(|| self.until(index)),
                     ages: asks_ages.then(|| self.ages(index)),
+                    groups: Some((&self.groups, codes)),
                 };
                 for (bound, sums) in &mut all {
                     sums.add(minor, codes, runs, bound.shape(journeys, &journeys.list[index], known));

@@ -35,6 +35,7 @@ use std::fmt;
 
 use tributary_core::money::MostlyEven;
 
+use crate::credit::Groups;
 use crate::journey::{Journeys, Whose};
 pub use bound::Bound;
 pub use spec::{
@@ -99,12 +100,14 @@ pub struct Place<'a> {
 }
 
 /// What was found of a journey before, for all models.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Known<'a> {
     /// How many of its touches were at or before each milestone.
     pub(crate) until: Option<&'a [u32]>,
     /// How old its touches were at its end, in microseconds.
     pub(crate) ages: Option<&'a [f64]>,
+    /// The groups of a dimension, and that of each of its touches.
+    pub(crate) groups: Option<(&'a Groups<'a>, &'a [u32])>,
 }
 
 /// How a journey's touches weigh, without writing down what most of them have in common.

@@ -4,6 +4,8 @@
 //! what a share is depends on the weights alone, and neither on the way that they are written down nor on the order
 //! in which they are added up. Not responsible for what a weight means.
 
+use crate::wide::widest;
+
 /// Splits `amount` over `weights` by largest remainder, appending one share per weight to `out`.
 ///
 /// The shares add up to `amount` exactly. Leftover units go to the largest remainders; of equal remainders the
@@ -73,6 +75,7 @@ impl Buckets {
 }
 
 /// Adds weights up, in four strands that do not wait for each other.
+#[inline]
 pub fn total_weight(weights: &[f64]) -> f64 {
     let (fours, rest) = weights.as_chunks::<4>();
     let mut strands = [0.0; 4];
@@ -94,25 +97,22 @@ impl Splitter {
     pub fn split_scaled(&mut self, amount: i64, weights: &[f64], factor: f64, out: &mut Vec<i64>) -> bool {
         let start = out.len();
         out.resize(start + weights.len(), 0);
-        let Some(scale) = Scale::of(total_weight(weights) * factor) else { return false };
-        self.steps.clear();
-        self.steps.extend(weights.iter().map(|weight| scale.steps(weight * factor)));
-        let division = Division::new(amount.unsigned_abs(), self.steps.iter().sum());
+        let Some(scale) = Scale::of(widest(|| total_weight(weights)) * factor) else { return false };
+        self.steps.resize(weights.len(), 0);
         self.lacking.resize(weights.len(), 0);
-        let shares = &mut out[start..];
-        let buckets = Buckets::of(division.whole);
-        let (mut left, mut counts) = (division.magnitude, [0_u32; Buckets::COUNT]);
-        for ((step, lack), share) in self.steps.iter().zip(&mut self.lacking).zip(shares.iter_mut()) {
-            let (units, rest) = division.share(*step);
-            left -= units;
-            *share = units as i64;
-            *lack = division.whole - rest;
-            counts[buckets.of_lack(*lack)] += 1;
-        }
+        let (steps, lacking, shares) = (&mut self.steps[..], &mut self.lacking[..], &mut out[start..]);
+        let whole = widest(|| {
+            for (step, weight) in steps.iter_mut().zip(weights) {
+                *step = scale.steps(weight * factor);
+            }
+            steps.iter().sum()
+        });
+        let division = Division::new(amount.unsigned_abs(), whole);
+        let left = widest(|| division.share_all(steps, shares, lacking));
         // What is left goes to those that lack least. The remainders add up to `left` wholes, and each is less than
         // one: more shares than `left` lack less than a whole.
         if left > 0 {
-            self.give(left as u32, buckets, &counts, shares);
+            self.give(left as u32, whole, shares);
         }
         if amount < 0 {
             // The one amount that has no opposite is its own: i64::MIN.
@@ -126,21 +126,26 @@ impl Splitter {
     /// Gives one unit each to the so many shares that lack least; of those that lack the same, to the earliest.
     ///
     /// It is known how many lack about the same, so that only a few are compared with each other.
-    fn give(&mut self, mut left: u32, buckets: Buckets, counts: &[u32; Buckets::COUNT], shares: &mut [i64]) {
+    fn give(&mut self, mut left: u32, whole: u64, shares: &mut [i64]) {
+        let (buckets, lacking) = (Buckets::of(whole), &self.lacking[..]);
+        let mut counts = [0; Buckets::COUNT];
+        for lack in lacking {
+            counts[buckets.of_lack(*lack)] += 1;
+        }
         let mut last = 0;
         while counts[last] < left {
             left -= counts[last];
             last += 1;
         }
-        self.order.clear();
-        for (place, (share, lack)) in shares.iter_mut().zip(&self.lacking).enumerate() {
-            let own = buckets.of_lack(*lack);
-            *share += i64::from(own < last);
-            if own == last {
-                self.order.push(place as u32);
+        widest(|| {
+            for (share, lack) in shares.iter_mut().zip(lacking) {
+                *share += i64::from(buckets.of_lack(*lack) < last);
             }
-        }
-        let key = |place: &u32| (self.lacking[*place as usize], *place);
+        });
+        self.order.clear();
+        let bucket = lacking.iter().enumerate().filter(|(_, lack)| buckets.of_lack(**lack) == last);
+        self.order.extend(bucket.map(|(place, _)| place as u32));
+        let key = |place: &u32| (lacking[*place as usize], *place);
         if (left as usize) < self.order.len() {
             self.order.select_nth_unstable_by_key(left as usize, key);
         }
@@ -229,7 +234,7 @@ const STEPS: f64 = (1_u64 << 40) as f64;
 /// their last bits have the same unless they are on either side of 0.75 times a power of two, and weights that sum to
 /// 1 are far from that.
 #[derive(Clone, Copy)]
-struct Scale(f64);
+struct Scale(f64, f64);
 
 impl Scale {
     /// Of weights that add up to about `total`; `None` if that can't be split by.
@@ -239,13 +244,33 @@ impl Scale {
             return None;
         }
         let power = f64::from_bits((total / 0.75).to_bits() & EXPONENT);
-        // Beyond the range of powers of two that have an inverse, any scale will do.
-        Some(Self(if power.is_normal() { power.recip() } else { total.recip() }))
+        if power.is_normal() {
+            return Some(Self(power.recip(), STEPS));
+        }
+        // Too small or too large to have an inverse.
+        let lift = 2.0_f64.powi(if total < 1.0 { 1000 } else { -1000 });
+        Some(Self(lift, STEPS / (total * lift)))
     }
 
+    #[inline]
     fn steps(self, weight: f64) -> u64 {
-        (weight * self.0 * STEPS + 0.5) as i64 as u64
+        rounded(weight * self.0 * self.1)
     }
+}
+
+/// Added to a number from 0 to 2⁵¹, this leaves the nearest whole number in its lowest bits, of two the even one.
+const ROUNDS: f64 = 6_755_399_441_055_744.0;
+
+/// The nearest whole number to one from 0 to 2⁵¹. Conversions of the language go number by number on most machines.
+#[inline]
+fn rounded(number: f64) -> u64 {
+    (number + ROUNDS).to_bits().wrapping_sub(ROUNDS.to_bits())
+}
+
+/// A whole number below 2⁵¹ as it is.
+#[inline]
+fn float(number: u64) -> f64 {
+    f64::from_bits(number.wrapping_add(ROUNDS.to_bits())) - ROUNDS
 }
 
 /// Divides a magnitude times a number of steps by all steps, exactly.
@@ -263,23 +288,44 @@ impl Division {
     }
 
     /// The quotient and the remainder.
+    #[inline]
     fn share(&self, step: u64) -> (u64, u64) {
-        let Some(rough) = self.rough else {
-            let product = u128::from(self.magnitude) * u128::from(step);
-            let whole = u128::from(self.whole);
-            return ((product / whole) as u64, (product % whole) as u64);
-        };
-        // Below 2^50 the guess is at most one off. Both products may overflow; their difference does not, so it is
-        // right all the same.
-        let units = (rough * step as i64 as f64) as i64 as u64;
-        let rest = self.magnitude.wrapping_mul(step).wrapping_sub(units.wrapping_mul(self.whole)) as i64;
-        if rest < 0 {
-            (units - 1, (rest + self.whole as i64) as u64)
-        } else if rest as u64 >= self.whole {
-            (units + 1, rest as u64 - self.whole)
-        } else {
-            (units, rest as u64)
+        match self.rough {
+            Some(rough) => self.share_roughly(rough, step),
+            None => self.share_exactly(step),
         }
+    }
+
+    fn share_exactly(&self, step: u64) -> (u64, u64) {
+        let product = u128::from(self.magnitude) * u128::from(step);
+        let whole = u128::from(self.whole);
+        ((product / whole) as u64, (product % whole) as u64)
+    }
+
+    /// Below 2⁵⁰ the guess is less than one off, so its nearest whole number is the quotient or one more. Both products
+    /// may overflow; their difference does not, so it is right all the same.
+    #[inline]
+    fn share_roughly(&self, rough: f64, step: u64) -> (u64, u64) {
+        let units = rounded(rough * float(step));
+        let rest = self.magnitude.wrapping_mul(step).wrapping_sub(units.wrapping_mul(self.whole));
+        // All ones if the rest is below zero.
+        let is_over = ((rest as i64) >> 63) as u64;
+        (units.wrapping_add(is_over), rest.wrapping_add(is_over & self.whole))
+    }
+
+    /// Writes down the quotient of each number of steps and what its remainder lacks to the whole; how much of the
+    /// magnitude the quotients leave.
+    #[inline]
+    fn share_all(&self, steps: &[u64], shares: &mut [i64], lacking: &mut [u64]) -> u64 {
+        let mut given = 0;
+        let all = steps.iter().zip(shares).zip(lacking);
+        for ((step, share), lack) in all {
+            let (units, rest) = self.share(*step);
+            given += units;
+            *share = units as i64;
+            *lack = self.whole - rest;
+        }
+        self.magnitude - given
     }
 }
 

@@ -79,6 +79,11 @@ impl<'b> Groups<'b> {
         }
     }
 
+    /// The group of a term, if the dimension is this column; of no touch, if none has the term.
+    pub(crate) fn of_term(&self, column: &[Term], term: u32) -> Option<u32> {
+        self.column().filter(|own| std::ptr::eq(*own, column)).map(|_| self.met[term as usize])
+    }
+
     /// The column of terms that the dimension is, if it is one.
     fn column(&self) -> Option<&'b [Term]> {
         let touches = &self.book.touches;
@@ -145,7 +150,7 @@ pub struct Grouped<'j> {
     pub(super) threads: usize,
     pub(crate) journeys: &'j Journeys<'j>,
     pub(crate) by: By,
-    groups: Groups<'j>,
+    pub(super) groups: Groups<'j>,
     /// The group of each touch, journey after journey.
     codes: Vec<u32>,
     /// How often each journey touches each of its groups, journey after journey.

@@ -6,6 +6,7 @@ use tributary_core::book::{Direction, NOBODY, Term, Touches};
 use tributary_core::fact::FULL_WEIGHT;
 use tributary_core::money::{MostlyEven, total_weight};
 use tributary_core::time::{DAY_MICROS, Time};
+use tributary_core::wide::widest;
 
 use super::exp2::half_to_the;
 use super::spec::{Decay, Dimension, HeldBy, IfAllExcluded, Points, Take, Trait, Values};
@@ -36,6 +37,8 @@ pub struct Bound<'m> {
     has_parts: bool,
     /// What anchors and the rest gave is changed afterwards.
     modifies: bool,
+    /// Of the touches that count, none weighs anything but these; any may if `None`.
+    only: Option<Ends>,
     /// How the last journey's touches weigh.
     formed: Formed,
     kept: Vec<u32>,
@@ -56,6 +59,13 @@ struct Formed {
     each: Option<f64>,
     /// That factor.
     scale: f64,
+}
+
+/// Ends of a journey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    Last,
+    FirstAndLast,
 }
 
 /// A value of a dimension, as a number of the book; `None` if the book does not know it.
@@ -245,9 +255,24 @@ impl<'m> Bound<'m> {
         let after = spec.exclude_after.iter();
         let window = [spec.lookback_days, journeys.policy.lookback_days].into_iter().flatten();
         let window = window.fold(f64::INFINITY, f64::min);
+        let anchors: Vec<_> = anchors.collect();
+        let has_parts =
+            !(spec.only_as_anchor.is_empty() && spec.rest_per.is_empty() && spec.points.is_empty());
+        let modifies = !spec.multiply.is_empty()
+            || spec.use_weight
+            || spec.decay != Decay::Continuous
+            || spec.half_life_days.is_some()
+            || spec.half_life_of_lookback.is_some();
+        let only_ends = !has_parts
+            && !modifies
+            && spec.rest == 0.0
+            && anchors.iter().any(|(_, _, weight)| *weight > 0.0)
+            && !anchors.iter().any(|(anchor, ..)| matches!(anchor, Anchor::Milestone(_)));
+        let asks_first = anchors.iter().any(|(anchor, ..)| matches!(anchor, Anchor::First));
+        let only = only_ends.then_some(if asks_first { Ends::FirstAndLast } else { Ends::Last });
         Self {
             model,
-            anchors: anchors.collect(),
+            anchors,
             factors: factors
                 .filter_map(|(name, value, factor)| Some((numbered(journeys, name, value)?, factor)))
                 .collect(),
@@ -267,14 +292,9 @@ impl<'m> Bound<'m> {
                 && spec.exclude_after.is_empty()
                 && spec.lookback_days.is_none()
                 && spec.whose == Whose::All,
-            has_parts: !(spec.only_as_anchor.is_empty()
-                && spec.rest_per.is_empty()
-                && spec.points.is_empty()),
-            modifies: !spec.multiply.is_empty()
-                || spec.use_weight
-                || spec.decay != Decay::Continuous
-                || spec.half_life_days.is_some()
-                || spec.half_life_of_lookback.is_some(),
+            has_parts,
+            modifies,
+            only,
             formed: Formed::default(),
             kept: Vec::new(),
             inner: Vec::new(),
@@ -342,7 +362,7 @@ impl<'m> Bound<'m> {
     ) {
         let rows = journeys.touches(journey);
         let is_part = !self.keeps_all
-            && (if TELLS { None } else { self.keep_quickly(journeys, journey, rows) })
+            && (if TELLS { None } else { self.keep_quickly(journeys, journey, rows, known) })
                 .unwrap_or_else(|| self.keep(journeys, journey, rows, told));
         let kept = std::mem::take(&mut self.kept);
         let scene = Scene { journeys, journey, rows, kept: is_part.then_some(&kept), known };
@@ -384,7 +404,7 @@ impl<'m> Bound<'m> {
         }
         self.kept = kept;
         if self.formed.each.is_none() {
-            let total = total_weight(&self.inner);
+            let total = widest(|| total_weight(&self.inner));
             self.formed.scale =
                 if total.recip().is_finite() && total.is_finite() { total.recip() } else { 0.0 };
         }
@@ -415,8 +435,15 @@ impl<'m> Bound<'m> {
     }
 
     /// Step 1 for models that leave out no more than what is too old, or one value of a column: whether the touches that
-    /// count are not all, or `None` for other models. Says the same as [`keep`](Self::keep).
-    fn keep_quickly(&mut self, journeys: &Journeys<'_>, journey: &Journey, rows: Rows<'_>) -> Option<bool> {
+    /// count are not all, or `None` for other models. Says the same as [`keep`](Self::keep), but leaves out what counts
+    /// and weighs nothing where only ends weigh.
+    fn keep_quickly(
+        &mut self,
+        journeys: &Journeys<'_>,
+        journey: &Journey,
+        rows: Rows<'_>,
+        known: Known<'_>,
+    ) -> Option<bool> {
         let spec = self.model.spec();
         if spec.whose != Whose::All || !self.excluded_after.is_empty() {
             return None;
@@ -431,12 +458,16 @@ impl<'m> Bound<'m> {
                 let column = column(&journeys.book.touches, only.dimension)?;
                 let Some(number) = only.number else { return Some(false) };
                 let counts = |term: &Term| term.0 != number;
-                match rows {
-                    Rows::All { first, count } => {
-                        places(column[first..first + count].iter().map(counts), &mut self.kept);
+                // A journey's groups lie beside each other, and those of the next one behind them.
+                let grouped =
+                    known.groups.and_then(|(groups, codes)| Some((groups.of_term(column, number)?, codes)));
+                match (grouped, rows) {
+                    (Some((group, codes)), _) => self.keep_where(codes.iter().map(|code| *code != group)),
+                    (None, Rows::All { first, count }) => {
+                        self.keep_where(column[first..first + count].iter().map(counts));
                     }
-                    Rows::Listed(_) => {
-                        places(rows.iter().map(|row| counts(&column[row])), &mut self.kept);
+                    (None, Rows::Listed(rows)) => {
+                        self.keep_where(rows.iter().map(|row| counts(&column[*row as usize])));
                     }
                 }
             }
@@ -444,6 +475,19 @@ impl<'m> Bound<'m> {
         }
         let keeps_all = self.kept.is_empty() && spec.if_all_excluded == IfAllExcluded::Keep;
         Some(self.kept.len() < rows.len() && !keeps_all)
+    }
+
+    /// Keeps the touches that count; no more than the ends of them where only ends weigh.
+    fn keep_where<I>(&mut self, counts: I)
+    where
+        I: ExactSizeIterator<Item = bool> + DoubleEndedIterator + Clone,
+    {
+        let Some(only) = self.only else { return places(counts, &mut self.kept) };
+        let last = counts.clone().rposition(|counts| counts);
+        let first = if only == Ends::FirstAndLast { counts.clone().position(|counts| counts) } else { None };
+        let ends = first.filter(|first| Some(*first) != last).into_iter().chain(last);
+        self.kept.clear();
+        self.kept.extend(ends.map(|place| place as u32));
     }
 
     /// Before this, touches are too old.
@@ -584,17 +628,13 @@ impl<'m> Bound<'m> {
             self.parts.extend((0..scene.len()).map(|place| scene.age(place)));
             &self.parts
         };
+        let (least, half_lives) = (ages[newest], half_life_micros.recip());
         let both = self.inner.iter_mut().zip(ages);
         if spec.decay == Decay::Step {
-            let least = (ages[newest] / half_life_micros).floor();
-            for (weight, age) in both {
-                *weight *= half_to_the((age / half_life_micros).floor() - least);
-            }
+            let least = (least / half_life_micros).floor();
+            both.for_each(|(weight, age)| *weight *= half_to_the((age / half_life_micros).floor() - least));
         } else {
-            let (least, half_lives) = (ages[newest], half_life_micros.recip());
-            for (weight, age) in both {
-                *weight *= half_to_the((age - least) * half_lives);
-            }
+            widest(|| both.for_each(|(weight, age)| *weight *= half_to_the((age - least) * half_lives)));
         }
     }
 }

@@ -23,6 +23,7 @@ const TERMS: [f64; 13] = [
 
 /// 2^(−`times`), within two units of the last place; exact for whole numbers. 1 for numbers below 0, and at the least
 /// 2⁻¹⁰²².
+#[inline]
 pub(super) fn half_to_the(times: f64) -> f64 {
     /// Added to a number, this rounds it to a whole one, which then stands in the lowest bits.
     const ROUNDS: f64 = 6_755_399_441_055_744.0;

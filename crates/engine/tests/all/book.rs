@@ -233,6 +233,16 @@ fn last_non_direct_falls_back_to_the_last_touch() {
 }
 
 #[test]
+fn ends_are_those_of_the_touches_that_count() {
+    let ends = "weights = { first = 0.75, last = 0.25 }\nexclude = { channel = [\"direct\"] }";
+    check("direct@1 a@2 b@3 c@4 direct@5 | close=9 usd=10.00", ends, "a 7.50, c 2.50");
+    check("direct@1 a@2 direct@3 | close=9 usd=10.00", ends, "a 10.00");
+    check("a@1 b@2 | close=9 usd=10.00", ends, "a 7.50, b 2.50");
+    let first = "weights = { first = 1.0 }\nexclude = { channel = [\"direct\"] }";
+    check("direct@1 a@2 b@3 | close=9 usd=10.00", first, "a 10.00");
+}
+
+#[test]
 fn of_touches_at_one_time_the_later_in_the_book_is_the_last() {
     check("a@1 b@1 c@1 | close=1 usd=10.00", "first", "a 10.00");
     check("a@1 b@1 c@1 | close=1 usd=10.00", "last", "c 10.00");
