@@ -6,6 +6,10 @@
 
 use pulp::{Arch, NullaryFnOnce};
 
+/// Added to a number between −2⁵¹ and 2⁵¹, this leaves the nearest whole number, of two the even one, in its lowest
+/// bits. Conversions of the language go number by number on most machines.
+pub const ROUNDS: f64 = 6_755_399_441_055_744.0;
+
 /// Does a piece of work that loops over numbers, and gives what it gives.
 #[inline]
 pub fn widest<T>(work: impl FnOnce() -> T) -> T {

@@ -268,12 +268,13 @@ fn processes_killed_at_any_moment_leave_a_store_that_ends_as_one_that_was_left_a
         for (store, _kept) in stores() {
             let stack = Stack::new(2, store);
             stack.slow(Duration::from_millis(20));
-            while !stack.is_complete() {
+            while killed < kills && !stack.is_complete() {
                 let mut daemon = stack.serve(&format!("killed-{killed}"));
                 let enough = stack.requests() + dice.below(6);
                 until("requests", || stack.requests() >= enough || stack.is_complete(), &[&daemon]);
                 std::thread::sleep(Duration::from_secs_f64(dice.between(0.0, 0.06)));
-                killed += u32::from(daemon.child.try_wait().unwrap().is_none() && !stack.is_complete());
+                killed += u32::from(!stack.is_complete());
+                assert!(daemon.child.try_wait().unwrap().is_none(), "{}", daemon.log());
                 daemon.child.kill().unwrap();
                 daemon.child.wait().unwrap();
             }

@@ -4,7 +4,7 @@
 //! what a share is depends on the weights alone, and neither on the way that they are written down nor on the order
 //! in which they are added up. Not responsible for what a weight means.
 
-use crate::wide::widest;
+use crate::wide::{ROUNDS, widest};
 
 /// Splits `amount` over `weights` by largest remainder, appending one share per weight to `out`.
 ///
@@ -75,16 +75,17 @@ impl Buckets {
 }
 
 /// Adds weights up, in four strands that do not wait for each other.
-#[inline]
 pub fn total_weight(weights: &[f64]) -> f64 {
-    let (fours, rest) = weights.as_chunks::<4>();
-    let mut strands = [0.0; 4];
-    for four in fours {
-        for (strand, weight) in strands.iter_mut().zip(four) {
-            *strand += weight;
+    widest(|| {
+        let (fours, rest) = weights.as_chunks::<4>();
+        let mut strands = [0.0; 4];
+        for four in fours {
+            for (strand, weight) in strands.iter_mut().zip(four) {
+                *strand += weight;
+            }
         }
-    }
-    strands.iter().chain(rest).sum()
+        strands.iter().chain(rest).sum()
+    })
 }
 
 impl Splitter {
@@ -97,7 +98,7 @@ impl Splitter {
     pub fn split_scaled(&mut self, amount: i64, weights: &[f64], factor: f64, out: &mut Vec<i64>) -> bool {
         let start = out.len();
         out.resize(start + weights.len(), 0);
-        let Some(scale) = Scale::of(widest(|| total_weight(weights)) * factor) else { return false };
+        let Some(scale) = Scale::of(total_weight(weights) * factor) else { return false };
         self.steps.resize(weights.len(), 0);
         self.lacking.resize(weights.len(), 0);
         let (steps, lacking, shares) = (&mut self.steps[..], &mut self.lacking[..], &mut out[start..]);
@@ -258,10 +259,7 @@ impl Scale {
     }
 }
 
-/// Added to a number from 0 to 2⁵¹, this leaves the nearest whole number in its lowest bits, of two the even one.
-const ROUNDS: f64 = 6_755_399_441_055_744.0;
-
-/// The nearest whole number to one from 0 to 2⁵¹. Conversions of the language go number by number on most machines.
+/// The nearest whole number to one from 0 to 2⁵¹, of two the even one.
 #[inline]
 fn rounded(number: f64) -> u64 {
     (number + ROUNDS).to_bits().wrapping_sub(ROUNDS.to_bits())

@@ -404,7 +404,7 @@ impl<'m> Bound<'m> {
         }
         self.kept = kept;
         if self.formed.each.is_none() {
-            let total = widest(|| total_weight(&self.inner));
+            let total = total_weight(&self.inner);
             self.formed.scale =
                 if total.recip().is_finite() && total.is_finite() { total.recip() } else { 0.0 };
         }

@@ -3,6 +3,8 @@
 //! A system's mathematical library may round otherwise than another's, and then a cent may go elsewhere. This uses
 //! nothing but what IEEE 754 fixes, and no branch, so that compilers can do several at a time.
 
+use tributary_core::wide::ROUNDS;
+
 /// ln(2)ⁿ / n! for n from 1 to 13: the Taylor series of 2^x but for its first term, 1. Its error below x = ½ is less
 /// than 2⁻⁵⁶.
 const TERMS: [f64; 13] = [
@@ -25,8 +27,6 @@ const TERMS: [f64; 13] = [
 /// 2⁻¹⁰²².
 #[inline]
 pub(super) fn half_to_the(times: f64) -> f64 {
-    /// Added to a number, this rounds it to a whole one, which then stands in the lowest bits.
-    const ROUNDS: f64 = 6_755_399_441_055_744.0;
     let exponent = -times.clamp(0.0, 1022.0);
     let rounded = exponent + ROUNDS;
     let x = exponent - (rounded - ROUNDS);
